@@ -1,0 +1,135 @@
+/*
+ * block - events as columns: built row by row, encoded to bytes, read back column by column.
+ *
+ *   struct rows    columns that grow: the source's thread fills one per batch, the sealer one per block
+ *   image          the bytes of rows: BLOCK_TAIL (cheap: what a group commit writes) or BLOCK_SEALED (small: grouped,
+ *                  dictionaries, deflate).  One format, described in lib/block/image.h; one decoder for both.
+ *   tail chunk     what one group commit appends: parts, each an image with what only the writer knows
+ *   struct block   a reader over one image (sealed, or a part of a tail chunk)
+ *
+ * In every decoded column, row i is the event with seq = block_first_seq + i: arrival order, dead rows left out.
+ * None of these is safe for two threads at once; different ones are independent.
+ */
+#ifndef MCPLEDGER_BLOCK_H
+#define MCPLEDGER_BLOCK_H
+
+#include "event.h"
+
+enum {
+	BLOCK_FORMAT_VERSION = 1,
+	BLOCK_ROWS_MAX = 8192,
+	BLOCK_RAW_BYTES_MAX = 32 * 1024 * 1024,
+	BLOCK_IMAGE_BYTES_MAX = 64 * 1024 * 1024, /* a reader refuses more */
+	PAYLOAD_INLINE_BYTES_MAX = 16 * 1024,     /* longer payloads live once per segment, see payload_ref */
+};
+
+/* --- building --- */
+
+struct rows;
+enum status rows_create(struct rows **rows) MUST_CHECK;
+void rows_destroy(struct rows **rows);
+void rows_clear(struct rows *rows); /* keeps memory for the next batch, up to a few MiB */
+/* Copies one event's fields (all but FIELD_SEQ).  On failure the rows are unchanged. STATUS_LIMIT: rows are full. */
+enum status rows_append(struct rows *rows, const struct event *event) MUST_CHECK;
+uint32_t rows_count(const struct rows *rows);
+size_t rows_bytes(const struct rows *rows); /* raw size so far: against BLOCK_RAW_BYTES_MAX */
+
+/*
+ * Payloads longer than PAYLOAD_INLINE_BYTES_MAX are not in the columns: rows keep their digest, and list what must be
+ * stored beside the block, once per segment.  Key: SHA-256 over tenant, NUL, stored bytes.  Views live until rows_clear.
+ */
+struct payload_ref {
+	uint8_t key[32];
+	struct text stored; /* zlib-compressed, self-describing; see payload_unpack */
+};
+size_t rows_payloads(const struct rows *rows, const struct payload_ref **refs);
+/* Unpacks what rows_payloads gave, and checks it. STATUS_DAMAGED. */
+enum status payload_unpack(struct text stored, struct arena *arena, struct text *payload) MUST_CHECK;
+
+/* --- encoding --- */
+
+enum block_level { BLOCK_TAIL, BLOCK_SEALED };
+
+/*
+ * Appends the image of rows to out.  For BLOCK_SEALED, first_seq is the seq of row 0, and summary (may be NULL for
+ * BLOCK_TAIL) gets the block's summary (sets, ranges, filters; see below). filter_key salts the filters.
+ */
+enum status block_encode(const struct rows *rows, enum block_level level, uint64_t first_seq,
+                         const uint8_t filter_key[16], struct buf *image, struct buf *summary) MUST_CHECK;
+
+/* --- tail chunks --- */
+
+struct tail_part {
+	uint64_t first_seq;
+	int64_t recv_time;            /* ns; FIELD_RECV_TIME of each row */
+	uint32_t row_count;           /* of the image, dead ones included */
+	const uint8_t *dead;          /* bit per row: not an event (a duplicate); NULL: none is */
+	const uint64_t *fingerprints; /* per row, see dedup; read: not aligned, use memcpy */
+	struct text image;
+};
+/* Appends a part to a chunk. */
+void tail_put(struct buf *chunk, const struct tail_part *part);
+/* Reads the next part of a chunk; *at starts at 0.  STATUS_NOT_FOUND: no more; STATUS_DAMAGED. */
+enum status tail_next(struct text chunk, size_t *at, struct tail_part *part) MUST_CHECK;
+
+/* --- reading --- */
+
+struct block;
+/* Opens a sealed image: header and checksum are checked. bytes are borrowed until block_close. */
+enum status block_open(struct text image, struct block **block, struct error *error) MUST_CHECK;
+/* Opens a part of a tail chunk. */
+enum status block_open_part(const struct tail_part *part, struct block **block, struct error *error) MUST_CHECK;
+void block_close(struct block **block);
+
+uint64_t block_first_seq(const struct block *block);
+uint32_t block_count(const struct block *block); /* events: dead rows are not counted */
+
+/* How to get a payload that is not in the image; text lives as long as the arena. */
+struct payload_source {
+	enum status (*get)(void *context, const uint8_t key[32], struct arena *arena, struct text *payload);
+	void *context;
+};
+void block_set_payload_source(struct block *block, struct payload_source source);
+
+/*
+ * A decoded column; it lives until block_close.  Texts: row i has entries[codes[i]], code 0 = absent, so a condition is
+ * evaluated once per entry.  Numbers: numbers[i] where bit i of present is set.
+ */
+struct column {
+	bool is_number;
+	uint32_t rows;
+	const uint32_t *codes;
+	const struct text *entries; /* [0] is not used */
+	uint32_t entry_count;       /* with [0] */
+	const int64_t *numbers;
+	const uint64_t *present;
+};
+/* STATUS_NOT_FOUND: no row has the field; STATUS_DAMAGED; STATUS_NO_MEMORY. FIELD_SEQ and, in a part, RECV_TIME work. */
+enum status block_column(struct block *block, unsigned field, struct column *column) MUST_CHECK;
+/* Fills all fields of one event (FIELD_SEQ too).  Views live until block_close. */
+enum status block_event(struct block *block, uint32_t row, struct event *event) MUST_CHECK;
+/* Appends all live rows of a block to rows (the sealer).  STATUS_LIMIT: they do not fit, rows are unchanged. */
+enum status rows_append_block(struct rows *rows, struct block *block) MUST_CHECK;
+
+/* --- summaries: enough to know that a block need not be read --- */
+
+struct time_range {
+	int64_t first, last; /* ns, both inclusive */
+};
+struct summary;
+enum status summary_open(struct text bytes, struct summary **summary) MUST_CHECK; /* bytes borrowed */
+void summary_close(struct summary **summary);
+uint64_t summary_first_seq(const struct summary *summary);
+uint32_t summary_count(const struct summary *summary);
+struct time_range summary_recv_time(const struct summary *summary);
+/* Event times within 1 h of recv_time, then outlier ranges; returns how many there are. */
+size_t summary_times(const struct summary *summary, const struct time_range **ranges);
+size_t summary_bytes_raw(const struct summary *summary); /* canonical size of its events, for statistics */
+/* false: no event of the block has this exact value (tenant may be empty: any tenant, filters are not asked). */
+bool summary_may_have(const struct summary *summary, unsigned field, struct text value, struct text tenant);
+/* false: no event of the block (and tenant) holds this word (a run of [A-Za-z0-9_] and non-ASCII bytes, any case). */
+bool summary_may_have_word(const struct summary *summary, struct text word, struct text tenant);
+/* The set of values of a field with FIELD_IN_SET; *complete = false where it had too many to list. */
+size_t summary_values(const struct summary *summary, unsigned field, const struct text **values, bool *complete);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * conf - the daemon's settings: one table (tbl/settings.h) makes the struct, the reader, the printed file and its docs.
+ *
+ * Order: defaults, then the YAML file, then MCPLEDGER_SECTION_KEY variables.  Errors name file, line and nearest key.
+ * A struct conf is plain data, made on one thread and read by any; conf_finish frees its texts.
+ */
+#ifndef MCPLEDGER_CONF_H
+#define MCPLEDGER_CONF_H
+
+#include <stdbool.h>
+
+#include "buf.h"
+
+enum setting_type { SETTING_TEXT, SETTING_BOOL, SETTING_COUNT, SETTING_BYTES, SETTING_DURATION, SETTING_LIST };
+
+struct conf_list {
+	char **items; /* owned */
+	size_t count;
+};
+
+struct conf {
+#define SETTING_MEMBER_TEXT(name) char *name;             /* owned, never NULL; "" = off or default */
+#define SETTING_MEMBER_BOOL(name) bool name;
+#define SETTING_MEMBER_COUNT(name) uint64_t name;
+#define SETTING_MEMBER_BYTES(name) uint64_t name;
+#define SETTING_MEMBER_DURATION(name) int64_t name;       /* ns */
+#define SETTING_MEMBER_LIST(name) struct conf_list name;
+#define SETTING(section, key, type, initial, min, max, reload, doc) SETTING_MEMBER_##type(section##_##key)
+#include "tbl/settings.h"
+#undef SETTING
+};
+
+/* Fills conf with defaults, the file (NULL: none) and the environment.  warnings gets one line per unknown variable. */
+enum status conf_load(struct conf *conf, const char *file, char *const *environment, struct buf *warnings,
+                      struct error *error) MUST_CHECK;
+void conf_finish(struct conf *conf);
+/* The whole commented YAML file with the values of conf (NULL: the defaults, which is config/mcpledger.yaml). */
+void conf_print(struct buf *out, const struct conf *conf);
+/* Names of the settings that differ and can only change at a restart; one per line. */
+void conf_restart_needed(struct buf *out, const struct conf *running, const struct conf *wanted);
+
+#endif

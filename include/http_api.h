@@ -1,0 +1,35 @@
+/*
+ * http_api - what the read API sees of the HTTP server: a request view and a response writer.  Never the library.
+ *
+ * A handler runs on a query thread and may block in http_response_put while the client is slow; it must give up when
+ * that returns a failure (STATUS_CANCELLED: client gone or server stopping, STATUS_TIMEOUT).
+ */
+#ifndef MCPLEDGER_HTTP_API_H
+#define MCPLEDGER_HTTP_API_H
+
+#include <stdbool.h>
+
+#include "buf.h"
+
+struct http_request; /* owned by the server, valid for the handler's time */
+struct http_response;
+
+struct text http_request_path(const struct http_request *request);
+/* A query parameter, decoded; at = NULL where absent. */
+struct text http_request_parameter(const struct http_request *request, const char *name);
+/* The tenants the caller may read: NULL = all (loopback without tokens, or an admin's credential). */
+const struct text *http_request_tenants(const struct http_request *request, size_t *count);
+struct text http_request_principal(const struct http_request *request); /* name of the credential; "" = none */
+
+/* Once, before the first put. */
+void http_response_begin(struct http_response *response, unsigned http_status, const char *content_type);
+enum status http_response_put(struct http_response *response, const void *bytes, size_t len) MUST_CHECK;
+/* RFC 9457 problem document; instead of begin and put. detail is one printable line. */
+void http_response_problem(struct http_response *response, unsigned http_status, const char *title, const char *detail);
+
+struct http_route {
+	const char *path; /* a trailing '*' takes the rest */
+	void (*handle)(void *context, const struct http_request *request, struct http_response *response);
+};
+
+#endif

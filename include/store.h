@@ -1,0 +1,140 @@
+/*
+ * store - segments of LMDB files that hold tail chunks, blocks, summaries, payloads and state.
+ *
+ * One process writes (the daemon): store_open takes the directory's lock.  Only one thread opens write transactions.
+ * Any number of threads and processes read.  A reader sees the store as of its last store_reader_renew; everything it
+ * was given is valid until the next renew or close.
+ *
+ * On disk: DIR/store.json (id, format), DIR/lock, DIR/seg-<first_seq, 20 digits>.mdb, DIR/ballast; and DIR/keys/
+ * beside them for what must not be copied with evidence.  The layout of a segment is told in lib/store/segment.h.
+ */
+#ifndef MCPLEDGER_STORE_H
+#define MCPLEDGER_STORE_H
+
+#include "block.h"
+
+enum { STORE_FORMAT_VERSION = 1, STORE_ID_BYTES = 32 };
+
+struct store;
+struct store_options {
+	uint64_t segment_bytes_max;  /* roll over past this */
+	bool roll_daily;             /* and at each UTC midnight of recv_time */
+	uint64_t map_bytes;          /* address space of the active segment */
+	uint64_t ballast_bytes;      /* kept free for the record of an outage; 0 = none */
+};
+
+/* --- writing: the writer thread --- */
+
+/*
+ * Opens or creates the store: takes the lock, finishes a half-done roll-over, checks the format's version.
+ * STATUS_HELD: another process has it (error names its pid); STATUS_UNSUPPORTED; STATUS_DAMAGED; STATUS_NO_SPACE; STATUS_IO.
+ */
+enum status store_open(struct store **store, const char *dir, const struct store_options *options,
+                       struct error *error) MUST_CHECK;
+/* Closes; readers made from it must be closed first. clean: gives the ballast back. */
+void store_close(struct store **store, bool clean);
+const char *store_id(const struct store *store);            /* 16 hex digits, for ever the same; lives with the store */
+const uint8_t *store_filter_key(const struct store *store); /* 16 bytes */
+const uint8_t *store_dedup_key(const struct store *store);  /* 16 bytes, from DIR/keys */
+struct text store_digest_key(const struct store *store);    /* 32 bytes, from DIR/keys */
+const char *store_digest_key_id(const struct store *store);
+uint64_t store_next_seq(const struct store *store);         /* of the next event */
+int64_t store_last_recv_time(const struct store *store);    /* recv_time never steps back */
+
+/*
+ * A write transaction.  The first failure stays in it: later calls do nothing, store_commit returns it and aborts.
+ * After a failed commit nothing of it is there, and the store is as before (reopened and checked if need be).
+ */
+struct store_txn;
+enum status store_begin(struct store *store, struct store_txn **txn) MUST_CHECK;
+/* Appends a tail chunk of `count` live events; first_seq must be store_next_seq; recv_time the newest in it. */
+void store_put_tail(struct store_txn *txn, uint64_t first_seq, uint32_t count, int64_t recv_time, struct text chunk);
+/* Stores a payload unless the segment has it. */
+void store_put_payload(struct store_txn *txn, const struct payload_ref *payload);
+/* Puts a sealed block with its summary and deletes the tail chunks of its events (whole chunks, exactly). */
+void store_put_block(struct store_txn *txn, uint64_t first_seq, uint32_t count, struct text image, struct text summary);
+/* Small named state, carried to the next segment at roll-over (counters, offsets, …); at most 1 MiB each. */
+void store_put_state(struct store_txn *txn, const char *name, struct text bytes);
+enum status store_commit(struct store_txn **txn) MUST_CHECK; /* returns after fsync; *txn = NULL */
+void store_abort(struct store_txn **txn);
+/* Reads state into out. STATUS_NOT_FOUND. */
+enum status store_get_state(struct store *store, const char *name, struct buf *out) MUST_CHECK;
+
+/* Whether the active segment should be rolled (day or size) if an event of this recv_time came next. */
+bool store_roll_due(const struct store *store, int64_t recv_time);
+/* Rolls over; the tail must have been sealed. */
+enum status store_roll(struct store *store, struct error *error) MUST_CHECK;
+
+struct store_prune_result {
+	unsigned segments;
+	uint64_t events, bytes, first_seq, last_seq;
+	int64_t last_recv_time;
+};
+/* Unlinks sealed segments whose newest event is older than recv_time_min, and the oldest ones beyond bytes_max (0: no
+ * limit); never the active one, nor one a reader holds. */
+enum status store_prune(struct store *store, int64_t recv_time_min, uint64_t bytes_max,
+                        struct store_prune_result *result) MUST_CHECK;
+
+/* The oldest unsealed chunks for the sealer: how much there is.  Writer thread. */
+struct store_tail_info {
+	uint64_t first_seq;
+	uint64_t events;
+	uint64_t bytes;
+	uint32_t chunks;
+	int64_t oldest_recv_time;
+};
+void store_tail_info(const struct store *store, struct store_tail_info *info);
+/* Free bytes of the file system, and whether writes should be refused (less than the reserve). */
+enum status store_space(const struct store *store, uint64_t *free_bytes) MUST_CHECK;
+/* Gives the ballast's bytes back to the file system / takes them again; for the record of an outage. */
+void store_ballast_release(struct store *store);
+enum status store_ballast_restore(struct store *store) MUST_CHECK;
+
+/* --- reading: any thread, any process --- */
+
+struct store_reader;
+/* Opens a directory of another process, live or copied, writable or not. STATUS_NOT_FOUND, _UNSUPPORTED, _DAMAGED, _IO, _DENIED. */
+enum status store_reader_open(struct store_reader **reader, const char *dir, struct error *error) MUST_CHECK;
+/* A reader of a store that this process has open (the same file is never opened twice). */
+enum status store_reader_attach(struct store_reader **reader, struct store *store, struct error *error) MUST_CHECK;
+void store_reader_close(struct store_reader **reader);
+/* Sees what was committed since.  Call at least once a second while reading, and between blocks. */
+enum status store_reader_renew(struct store_reader *reader, struct error *error) MUST_CHECK;
+const char *store_reader_id(const struct store_reader *reader);
+uint64_t store_reader_next_seq(const struct store_reader *reader);  /* one past the newest event */
+uint64_t store_reader_first_seq(const struct store_reader *reader); /* of the oldest event still there */
+/* State of the active segment. STATUS_NOT_FOUND. */
+enum status store_reader_state(struct store_reader *reader, const char *name, struct buf *out) MUST_CHECK;
+
+/*
+ * Walks the units of the store in order of seq, backwards or forwards: sealed blocks (summary set) and tail chunks
+ * (summary empty).  A unit that seals or prunes while one walks is met once or, pruned, not at all.
+ */
+struct store_unit {
+	uint64_t first_seq;
+	uint32_t count;        /* live events */
+	bool sealed;
+	struct text bytes;     /* a block's image, or a tail chunk */
+	struct text summary;   /* sealed only */
+	const char *segment;   /* file name, for messages; lives with the reader */
+	uint64_t segment_number; /* for store_reader_payload */
+};
+/* The first unit that holds an event with seq >= `seq` (forward) or <= `seq` (backward). STATUS_NOT_FOUND: none. */
+enum status store_reader_unit(struct store_reader *reader, uint64_t seq, bool backward, struct store_unit *unit,
+                              struct error *error) MUST_CHECK;
+/* Only the summary is read (bytes stay empty): to decide whether the unit is worth reading. */
+enum status store_reader_peek(struct store_reader *reader, uint64_t seq, bool backward, struct store_unit *unit,
+                              struct error *error) MUST_CHECK;
+/* A payload of a segment, unpacked into the arena. STATUS_NOT_FOUND, STATUS_DAMAGED. */
+enum status store_reader_payload(struct store_reader *reader, uint64_t segment_number, const uint8_t key[32],
+                                 struct arena *arena, struct text *payload) MUST_CHECK;
+
+struct store_figures {
+	uint64_t events, blocks, tail_events, segments, payloads;
+	uint64_t file_bytes;                           /* st_blocks * 512 of all segments */
+	uint64_t block_bytes, payload_bytes, summary_bytes, tail_bytes; /* as stored */
+	int64_t oldest_recv_time, newest_recv_time;    /* 0: no events */
+};
+enum status store_reader_figures(struct store_reader *reader, struct store_figures *figures) MUST_CHECK;
+
+#endif

@@ -1,0 +1,13 @@
+/* Kinds of events: KIND(NAME, "name").  Others are kept and marked `kind_unknown`. */
+KIND(TOOL_CALL, "tool_call")
+KIND(AUTH, "auth")
+KIND(ERROR, "error")
+KIND(CONNECTION, "connection")
+KIND(LIFECYCLE, "lifecycle")
+KIND(HEARTBEAT, "heartbeat")
+KIND(RESOURCE_USAGE, "resource_usage")
+KIND(CREDENTIAL, "credential")
+KIND(DEPENDENCY, "dependency")
+KIND(TOOL_DEFINITION, "tool_definition")
+KIND(APPROVAL, "approval")
+KIND(LEDGER, "ledger")

@@ -1,0 +1,25 @@
+/*
+ * Why an event was refused: REASON(NAME, "name", "what it means").  Label values of mcpledger_ingest_events_total and
+ * _dropped_total, and the words of error answers.  Append only: their order stands in stored counters.
+ */
+REASON(NONE, "none", "not refused")
+REASON(MALFORMED_JSON, "malformed_json", "the text is not JSON")
+REASON(INVALID_UTF8, "invalid_utf8", "the text is not UTF-8")
+REASON(TOO_DEEP, "too_deep", "nested deeper than the limit")
+REASON(NOT_AN_OBJECT, "not_an_object", "an event is a JSON object")
+REASON(MISSING_FIELD, "missing_field", "a required member is absent")
+REASON(WRONG_TYPE, "wrong_type", "a member has the wrong JSON type")
+REASON(OUT_OF_RANGE, "out_of_range", "a number or time does not fit")
+REASON(TOO_LONG, "too_long", "an identifier is longer than its limit")
+REASON(DUPLICATE_MEMBER, "duplicate_member", "a member stands twice in the envelope")
+REASON(TENANT_MISMATCH, "tenant_mismatch", "the credential may not write for this tenant")
+REASON(KIND_RESERVED, "kind_reserved", "only the collector writes this kind")
+REASON(EVENT_TOO_LARGE, "event_too_large", "the event is larger than the limit")
+REASON(REDACTION_FAILED, "redaction_failed", "redaction could not finish, so nothing was kept")
+REASON(QUEUE_FULL, "queue_full", "the queue was full")
+REASON(SOCKET_OVERFLOW, "socket_overflow", "the kernel's receive buffer was full")
+REASON(TRUNCATED, "truncated", "a datagram was longer than the limit")
+REASON(DISK_FULL, "disk_full", "the store has no space")
+REASON(STORE_FAILED, "store_failed", "the store could not write")
+REASON(SHUTDOWN, "shutdown", "the collector was stopping")
+REASON(UNREADABLE_BODY, "unreadable_body", "the body could not be read")

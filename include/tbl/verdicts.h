@@ -1,0 +1,12 @@
+/* Verdicts: VERDICT(NAME, "name", counts_against_the_server, in "verdict:error"), in the order of their precedence. */
+VERDICT(TIMEOUT, "timeout", 1, 1)
+VERDICT(CANCELLED, "cancelled", 0, 0)
+VERDICT(DENIED, "denied", 0, 0)
+VERDICT(THROTTLED, "throttled", 0, 0)
+VERDICT(REJECTED, "rejected", 0, 0)
+VERDICT(TRANSPORT_ERROR, "transport_error", 1, 1)
+VERDICT(RPC_ERROR, "rpc_error", 1, 1)
+VERDICT(TOOL_ERROR, "tool_error", 1, 1)
+VERDICT(PENDING, "pending", 0, 0)
+VERDICT(OK, "ok", 0, 0)
+VERDICT(UNKNOWN, "unknown", 0, 0)
