@@ -1,0 +1,33 @@
+/*
+ * codec - deflate and inflate: zlib streams for what is stored, gzip for HTTP.
+ *
+ * ISA-L does the work where it was built in, zlib elsewhere: both read and write the same formats, so a store moves
+ * between builds.  Any thread; each call is independent and owns what it allocates.
+ */
+#ifndef MCPLEDGER_CODEC_H
+#define MCPLEDGER_CODEC_H
+
+#include "buf.h"
+
+enum codec_format { CODEC_ZLIB, CODEC_GZIP };
+
+/* CODEC_SYMBOLS: only the frequencies of bytes are used, no repeats are looked for (for columns of codes). */
+enum codec_effort { CODEC_FAST, CODEC_SMALL, CODEC_SYMBOLS };
+
+/* Appends one stream to out.  STATUS_NO_MEMORY; STATUS_LIMIT: it does not fit into out. */
+enum status codec_pack(
+	struct text plain, enum codec_format format, enum codec_effort effort, struct buf *out) MUST_CHECK;
+
+/*
+ * Appends what a stream holds to out: at most plain_bytes_max bytes, so that a small hostile stream cannot become
+ * large memory.  CODEC_GZIP takes several members behind one another, as RFC 1952 allows.
+ * STATUS_INVALID: not such a stream, damaged, cut short, or followed by something else; STATUS_TOO_LARGE: more than
+ * plain_bytes_max; STATUS_NO_MEMORY; STATUS_LIMIT: out is full.  On failure out is as it was.
+ */
+enum status codec_unpack(
+	struct text packed, enum codec_format format, size_t plain_bytes_max, struct buf *out) MUST_CHECK;
+
+/* Unpacks a zlib stream that must hold exactly len bytes. STATUS_INVALID, STATUS_NO_MEMORY. */
+enum status codec_unpack_exact(struct text packed, void *plain, size_t len) MUST_CHECK;
+
+#endif

@@ -1,0 +1,156 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <zlib.h>
+
+#include "codec.h"
+
+enum { PLAIN_BYTES = 100 * 1000, OUT_BYTES_MAX = 64 * 1024 * 1024, LIMIT = 1000 };
+
+static char plain_bytes[PLAIN_BYTES];
+
+static struct text plain_of(size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		plain_bytes[i] = (char)("the quick brown fox "[i % 20] + (i % 97 == 0));
+	return (struct text){plain_bytes, len};
+}
+
+static void pack(struct text plain, enum codec_format format, enum codec_effort effort, struct buf *out)
+{
+	buf_init(out, OUT_BYTES_MAX);
+	assert_int_equal(codec_pack(plain, format, effort, out), STATUS_OK);
+}
+
+static void every_format_and_effort_gives_the_bytes_back(void **state)
+{
+	(void)state;
+	static const size_t sizes[] = {0, 1, 2, 100, 65536, PLAIN_BYTES};
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		for (int effort = CODEC_FAST; effort <= CODEC_SYMBOLS; effort++) {
+			for (int format = CODEC_ZLIB; format <= CODEC_GZIP; format++) {
+				struct text plain = plain_of(sizes[i]);
+				struct buf packed;
+				struct buf out;
+				pack(plain, (enum codec_format)format, (enum codec_effort)effort, &packed);
+				buf_init(&out, OUT_BYTES_MAX);
+				assert_int_equal(
+					codec_unpack(buf_text(&packed), (enum codec_format)format, sizes[i], &out),
+					STATUS_OK);
+				assert_true(text_equal(buf_text(&out), plain));
+				buf_finish(&out);
+				buf_finish(&packed);
+			}
+		}
+	}
+}
+
+static void zlib_reads_what_the_codec_wrote(void **state)
+{
+	(void)state;
+	struct text plain = plain_of(PLAIN_BYTES);
+	struct buf packed;
+	pack(plain, CODEC_ZLIB, CODEC_FAST, &packed);
+	char *back = malloc(plain.len);
+	assert_non_null(back);
+	uLongf len = plain.len;
+	assert_int_equal(uncompress((Bytef *)back, &len, (const Bytef *)packed.at, packed.len), Z_OK);
+	assert_true(text_equal((struct text){back, len}, plain));
+	free(back);
+	buf_finish(&packed);
+}
+
+static void a_bomb_is_stopped_at_the_limit(void **state)
+{
+	(void)state;
+	size_t len = 10 * 1000 * 1000;
+	char *zeros = calloc(1, len);
+	assert_non_null(zeros);
+	struct buf packed;
+	struct buf out;
+	pack((struct text){zeros, len}, CODEC_GZIP, CODEC_FAST, &packed);
+	buf_init(&out, OUT_BYTES_MAX);
+	assert_int_equal(codec_unpack(buf_text(&packed), CODEC_GZIP, LIMIT, &out), STATUS_TOO_LARGE);
+	assert_int_equal(out.len, 0);
+	assert_true(out.capacity < len / 2);
+	assert_int_equal(codec_unpack(buf_text(&packed), CODEC_GZIP, len - 1, &out), STATUS_TOO_LARGE);
+	assert_int_equal(codec_unpack(buf_text(&packed), CODEC_GZIP, len, &out), STATUS_OK);
+	assert_int_equal(out.len, len);
+	buf_finish(&out);
+	buf_finish(&packed);
+	free(zeros);
+}
+
+static void gzip_members_follow_one_another_within_one_limit(void **state)
+{
+	(void)state;
+	struct text plain = plain_of(LIMIT);
+	struct buf packed;
+	struct buf out;
+	pack(plain, CODEC_GZIP, CODEC_FAST, &packed);
+	assert_int_equal(codec_pack(plain, CODEC_GZIP, CODEC_SMALL, &packed), STATUS_OK);
+	buf_init(&out, OUT_BYTES_MAX);
+	assert_int_equal(codec_unpack(buf_text(&packed), CODEC_GZIP, 2 * LIMIT - 1, &out), STATUS_TOO_LARGE);
+	assert_int_equal(codec_unpack(buf_text(&packed), CODEC_GZIP, 2 * LIMIT, &out), STATUS_OK);
+	assert_int_equal(out.len, 2 * LIMIT);
+	buf_put_string(&packed, "junk");
+	assert_int_equal(codec_unpack(buf_text(&packed), CODEC_GZIP, 2 * LIMIT, &out), STATUS_INVALID);
+	buf_finish(&out);
+	buf_finish(&packed);
+}
+
+static void a_stream_cut_short_or_changed_is_refused(void **state)
+{
+	(void)state;
+	struct text plain = plain_of(LIMIT);
+	char back[LIMIT];
+	for (int format = CODEC_ZLIB; format <= CODEC_GZIP; format++) {
+		struct buf packed;
+		struct buf out;
+		pack(plain, (enum codec_format)format, CODEC_FAST, &packed);
+		buf_init(&out, OUT_BYTES_MAX);
+		for (size_t len = 0; len < packed.len; len++)
+			assert_int_not_equal(
+				codec_unpack((struct text){packed.at, len}, (enum codec_format)format, LIMIT, &out),
+				STATUS_OK);
+		packed.at[packed.len - 5] ^= 1; /* in zlib's last deflate byte or checksum, in gzip's checksum */
+		assert_int_not_equal(
+			codec_unpack(buf_text(&packed), (enum codec_format)format, LIMIT, &out), STATUS_OK);
+		assert_int_equal(out.len, 0);
+		buf_finish(&out);
+		buf_finish(&packed);
+	}
+	assert_int_equal(codec_unpack_exact(TEXT("not a stream"), back, sizeof(back)), STATUS_INVALID);
+}
+
+static void exact_means_exact(void **state)
+{
+	(void)state;
+	struct text plain = plain_of(LIMIT);
+	char back[LIMIT + 1];
+	struct buf packed;
+	pack(plain, CODEC_ZLIB, CODEC_SYMBOLS, &packed);
+	assert_int_equal(codec_unpack_exact(buf_text(&packed), back, LIMIT), STATUS_OK);
+	assert_memory_equal(back, plain.at, LIMIT);
+	assert_int_equal(codec_unpack_exact(buf_text(&packed), back, LIMIT - 1), STATUS_INVALID);
+	assert_int_equal(codec_unpack_exact(buf_text(&packed), back, LIMIT + 1), STATUS_INVALID);
+	buf_put_byte(&packed, 0);
+	assert_int_equal(codec_unpack_exact(buf_text(&packed), back, LIMIT), STATUS_INVALID);
+	buf_finish(&packed);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_format_and_effort_gives_the_bytes_back),
+		cmocka_unit_test(zlib_reads_what_the_codec_wrote),
+		cmocka_unit_test(a_bomb_is_stopped_at_the_limit),
+		cmocka_unit_test(gzip_members_follow_one_another_within_one_limit),
+		cmocka_unit_test(a_stream_cut_short_or_changed_is_refused),
+		cmocka_unit_test(exact_means_exact),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
