@@ -1,6 +1,7 @@
 /*
  * Settings: SETTING(section, key, TYPE, default, min, max, reload, "doc").
- * TYPE: TEXT, BOOL, COUNT, BYTES ("64MiB"), DURATION ("30s"; min and max in ns), LIST.  Defaults, min and max as text.
+ * TYPE: TEXT, BOOL, COUNT, BYTES ("64MiB"), DURATION ("30s"), LIST.  Defaults, min and max are written as in the file,
+ * in the largest unit that leaves a whole number.  min of a TEXT names the only words it may be: "error|warning".
  * reload: 1 = SIGHUP takes it over, 0 = needs a restart.
  */
 SETTING(store, dir, TEXT, "", "", "", 0,
@@ -17,7 +18,7 @@ SETTING(http, threads, COUNT, "2", "1", "64", 0, "Threads that serve HTTP connec
 SETTING(http, connections_max, COUNT, "1024", "8", "65536", 0, "Connections served at the same time.")
 SETTING(http, connections_per_address_max, COUNT, "512", "1", "65536", 0, "Connections of one address.")
 SETTING(http, body_bytes_max, BYTES, "64MiB", "64KiB", "1GiB", 0, "Largest request body, also after decompression.")
-SETTING(http, request_time_max, DURATION, "60s", "1s", "1h", 0, "A request that has not arrived whole by then is closed.")
+SETTING(http, request_time_max, DURATION, "1m", "1s", "1h", 0, "A request that has not arrived whole by then is closed.")
 SETTING(http, hosts, LIST, "", "", "", 1, "Further names that a Host header may have on a listener without authentication.")
 SETTING(http, tokens_file, TEXT, "", "", "", 1, "File of tokens (made by `mcpledger token`). Without it no TCP listener beyond loopback is opened.")
 SETTING(http, tls_certificate_file, TEXT, "", "", "", 0, "PEM certificate chain; with tls_key_file the listener speaks TLS.")
@@ -30,10 +31,10 @@ SETTING(ingest, payload_bytes_max, BYTES, "4MiB", "1KiB", "16MiB", 1, "Longer pa
 SETTING(ingest, depth_max, COUNT, "64", "8", "128", 1, "Deepest nesting of an event's JSON.")
 SETTING(ingest, queue_bytes_max, BYTES, "96MiB", "1MiB", "4GiB", 0, "Bodies, inflated data and queued batches together; beyond: 503, UDP drops.")
 SETTING(ingest, dedup_ids_max, COUNT, "4000000", "1000", "64000000", 0, "Event ids remembered for finding duplicates.")
-SETTING(ingest, dedup_age_max, DURATION, "24h", "1m", "30d", 0, "How long an id is remembered.")
+SETTING(ingest, dedup_age_max, DURATION, "1d", "1m", "30d", 0, "How long an id is remembered.")
 SETTING(ingest, default_tenant, TEXT, "default", "", "", 1, "Tenant of events that name none.")
 SETTING(metrics, series_max, COUNT, "10000", "100", "1000000", 0, "Label sets kept; further ones are counted under otel_metric_overflow=\"true\".")
 SETTING(query, threads, COUNT, "2", "1", "64", 0, "Threads that answer queries of the HTTP API.")
-SETTING(query, time_max, DURATION, "60s", "1s", "1h", 1, "Longest time one query may take.")
-SETTING(log, level, TEXT, "info", "", "", 1, "error, warning, info or debug.")
+SETTING(query, time_max, DURATION, "1m", "1s", "1h", 1, "Longest time one query may take.")
+SETTING(log, level, TEXT, "info", "error|warning|info|debug", "", 1, "Lines of this level and above go to stderr.")
 SETTING(lifecycle, drain_time_max, DURATION, "10s", "1s", "10m", 1, "How long a stop may take to finish what was begun.")
