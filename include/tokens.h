@@ -30,7 +30,7 @@ struct token {
 struct tokens;
 
 /*
- * Reads a file.  Errors name the line; an error never repeats what stands there.  STATUS_NOT_FOUND, STATUS_DENIED,
+ * Reads a file.  Errors name the line and never repeat what stands there.  STATUS_NOT_FOUND, STATUS_DENIED,
  * STATUS_IO: the file can't be read; STATUS_INVALID; STATUS_LIMIT: more than TOKENS_MAX; STATUS_NO_MEMORY.
  */
 enum status tokens_load(struct tokens **tokens, const char *file, struct error *error) MUST_CHECK;
