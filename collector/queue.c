@@ -1,0 +1,133 @@
+#include "queue.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "timestamp.h"
+
+struct queue {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	/* all below: under lock */
+	struct queue_item *first;
+	struct queue_item **last; /* where the next item is linked */
+	size_t count, items_max;
+	bool woken, closed, waiting;
+};
+
+enum status queue_create(struct queue **queue, size_t items_max)
+{
+	struct queue *made = calloc(1, sizeof(*made));
+	if (made == NULL)
+		return STATUS_NO_MEMORY;
+	made->last = &made->first;
+	made->items_max = items_max;
+	pthread_condattr_t attributes;
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&made->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
+	pthread_mutex_init(&made->lock, NULL);
+	*queue = made;
+	return STATUS_OK;
+}
+
+void queue_destroy(struct queue **queue)
+{
+	if (*queue == NULL)
+		return;
+	assert((*queue)->first == NULL);
+	pthread_cond_destroy(&(*queue)->changed);
+	pthread_mutex_destroy(&(*queue)->lock);
+	free(*queue);
+	*queue = NULL;
+}
+
+/* Under lock.  A consumer that is at work looks again before it waits, so it need not be signalled. */
+static void signal_consumer(struct queue *queue)
+{
+	if (queue->waiting)
+		pthread_cond_signal(&queue->changed);
+}
+
+enum status queue_push(struct queue *queue, struct queue_item *item)
+{
+	enum status status = STATUS_OK;
+	pthread_mutex_lock(&queue->lock);
+	if (queue->closed) {
+		status = STATUS_CANCELLED;
+	} else if (queue->count >= queue->items_max) {
+		status = STATUS_BUSY;
+	} else {
+		item->next = NULL;
+		*queue->last = item;
+		queue->last = &item->next;
+		queue->count++;
+		signal_consumer(queue);
+	}
+	pthread_mutex_unlock(&queue->lock);
+	return status;
+}
+
+static struct timespec deadline_of(int64_t timeout_ns)
+{
+	struct timespec at;
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	int64_t ns = at.tv_nsec + timeout_ns % NS_PER_S;
+	at.tv_sec += (time_t)(timeout_ns / NS_PER_S + ns / NS_PER_S);
+	at.tv_nsec = (long)(ns % NS_PER_S);
+	return at;
+}
+
+struct queue_item *queue_take(struct queue *queue, size_t bytes_max, int64_t timeout_ns)
+{
+	struct timespec deadline = deadline_of(timeout_ns > 0 ? timeout_ns : 0);
+	pthread_mutex_lock(&queue->lock);
+	queue->waiting = true;
+	int expired = 0;
+	while (queue->first == NULL && !queue->woken && !queue->closed && !expired)
+		expired = pthread_cond_timedwait(&queue->changed, &queue->lock, &deadline);
+	queue->waiting = false;
+	queue->woken = false;
+
+	struct queue_item *taken = queue->first;
+	struct queue_item **end = &taken;
+	size_t bytes = 0;
+	while (*end && (end == &taken || bytes < bytes_max)) {
+		bytes += (*end)->bytes;
+		end = &(*end)->next;
+		queue->count--;
+	}
+	queue->first = *end;
+	if (queue->first == NULL)
+		queue->last = &queue->first;
+	*end = NULL;
+	pthread_mutex_unlock(&queue->lock);
+	return taken;
+}
+
+void queue_wake(struct queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	queue->woken = true;
+	signal_consumer(queue);
+	pthread_mutex_unlock(&queue->lock);
+}
+
+void queue_close(struct queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	queue->closed = true;
+	signal_consumer(queue);
+	pthread_mutex_unlock(&queue->lock);
+}
+
+size_t queue_count(struct queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	size_t count = queue->count;
+	pthread_mutex_unlock(&queue->lock);
+	return count;
+}

@@ -1,0 +1,126 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "queue.h"
+#include "timestamp.h"
+
+enum { PRODUCERS = 4, ITEMS_EACH = 20000, LONG_NS_S = 30 };
+
+struct item {
+	struct queue_item item;
+	unsigned producer, number;
+};
+
+static void test_items_come_out_in_order_and_no_more_than_weighs_the_limit(void **unused)
+{
+	(void)unused;
+	struct queue *queue = NULL;
+	assert_int_equal(queue_create(&queue, 10), STATUS_OK);
+	struct item items[5];
+	for (unsigned i = 0; i < 5; i++) {
+		items[i] = (struct item){{NULL, 10}, 0, i};
+		assert_int_equal(queue_push(queue, &items[i].item), STATUS_OK);
+	}
+	struct queue_item *taken = queue_take(queue, 25, 0);
+	for (unsigned i = 0; i < 3; i++, taken = taken->next)
+		assert_ptr_equal(taken, &items[i].item);
+	assert_null(taken);
+	taken = queue_take(queue, 1, 0);
+	assert_ptr_equal(taken, &items[3].item);
+	assert_null(taken->next);
+	assert_int_equal(queue_count(queue), 1);
+	assert_ptr_equal(queue_take(queue, 1, 0), &items[4].item);
+	assert_null(queue_take(queue, 1, 0));
+	assert_int_equal(queue_push(queue, &items[0].item), STATUS_OK);
+	assert_ptr_equal(queue_take(queue, 1, 0), &items[0].item);
+	queue_destroy(&queue);
+}
+
+static void test_a_full_queue_says_busy_and_a_closed_one_cancelled(void **unused)
+{
+	(void)unused;
+	struct queue *queue = NULL;
+	assert_int_equal(queue_create(&queue, 2), STATUS_OK);
+	struct item items[3] = {0};
+	assert_int_equal(queue_push(queue, &items[0].item), STATUS_OK);
+	assert_int_equal(queue_push(queue, &items[1].item), STATUS_OK);
+	assert_int_equal(queue_push(queue, &items[2].item), STATUS_BUSY);
+	queue_close(queue);
+	assert_int_equal(queue_push(queue, &items[2].item), STATUS_CANCELLED);
+	assert_ptr_equal(queue_take(queue, 1000, LONG_NS_S * NS_PER_S), &items[0].item);
+	assert_null(queue_take(queue, 1000, LONG_NS_S * NS_PER_S));
+	queue_destroy(&queue);
+}
+
+static void test_a_wake_ends_the_next_wait(void **unused)
+{
+	(void)unused;
+	struct queue *queue = NULL;
+	assert_int_equal(queue_create(&queue, 2), STATUS_OK);
+	queue_wake(queue);
+	int64_t before = timestamp_elapsed();
+	assert_null(queue_take(queue, 1, LONG_NS_S * NS_PER_S));
+	assert_true(timestamp_elapsed() - before < LONG_NS_S * NS_PER_S);
+	queue_destroy(&queue);
+}
+
+struct producer {
+	struct queue *queue;
+	struct item *items;
+};
+
+static void *produce(void *context)
+{
+	struct producer *producer = context;
+	for (unsigned i = 0; i < ITEMS_EACH; i++) {
+		while (queue_push(producer->queue, &producer->items[i].item) == STATUS_BUSY)
+			sched_yield();
+	}
+	return NULL;
+}
+
+static void test_every_item_of_every_producer_arrives_once_and_in_its_order(void **unused)
+{
+	(void)unused;
+	struct queue *queue = NULL;
+	assert_int_equal(queue_create(&queue, 64), STATUS_OK);
+	struct producer producers[PRODUCERS];
+	pthread_t threads[PRODUCERS];
+	for (unsigned p = 0; p < PRODUCERS; p++) {
+		producers[p] = (struct producer){queue, calloc(ITEMS_EACH, sizeof(struct item))};
+		assert_non_null(producers[p].items);
+		for (unsigned i = 0; i < ITEMS_EACH; i++)
+			producers[p].items[i] = (struct item){{NULL, 1}, p, i};
+		assert_int_equal(pthread_create(&threads[p], NULL, produce, &producers[p]), 0);
+	}
+	unsigned next[PRODUCERS] = {0};
+	for (unsigned total = 0; total < PRODUCERS * ITEMS_EACH;) {
+		struct queue_item *taken = queue_take(queue, 1000, NS_PER_S);
+		for (; taken; taken = taken->next, total++) {
+			struct item *item = (struct item *)taken;
+			assert_int_equal(item->number, next[item->producer]++);
+		}
+	}
+	for (unsigned p = 0; p < PRODUCERS; p++) {
+		pthread_join(threads[p], NULL);
+		free(producers[p].items);
+	}
+	queue_destroy(&queue);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_items_come_out_in_order_and_no_more_than_weighs_the_limit),
+		cmocka_unit_test(test_a_full_queue_says_busy_and_a_closed_one_cancelled),
+		cmocka_unit_test(test_a_wake_ends_the_next_wait),
+		cmocka_unit_test(test_every_item_of_every_producer_arrives_once_and_in_its_order),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
