@@ -132,9 +132,21 @@ static inline struct text event_text(const struct event *event, unsigned field)
 	return event_has(event, field) ? event->value[field].text : (struct text){NULL, 0};
 }
 
+/* The tenant an event belongs to: the one it names, else the collector's judgement (`ingest.tenant`). */
+static inline struct text event_tenant(const struct event *event)
+{
+	return event_text(event, event_has(event, FIELD_TENANT) ? FIELD_TENANT : FIELD_INGEST_TENANT);
+}
+/* When it happened: `time`, else the receive time.  0 before FIELD_RECV_TIME is set. */
+static inline int64_t event_time(const struct event *event)
+{
+	unsigned field = event_has(event, FIELD_TIME) ? FIELD_TIME : FIELD_RECV_TIME;
+	return event_has(event, field) ? event->value[field].number : 0;
+}
+
 /* What a source may do, and the limits.  Borrowed by event_decode; all text outlives the batch. */
 struct event_rules {
-	struct text tenant;          /* the tenant of events that name none; empty: none is written */
+	struct text tenant;          /* the tenant of events that name none (FIELD_INGEST_TENANT); empty: none is set */
 	const struct text *tenants;  /* the only tenants the credential may name; NULL: any */
 	size_t tenant_count;
 	bool may_assert_identity;    /* user.trust "verified" is believed */

@@ -21,8 +21,9 @@ enum json_fault { JSON_FAULT_NONE, JSON_FAULT_MALFORMED, JSON_FAULT_UTF8, JSON_F
 
 struct json_token {
 	enum json_type type;
-	bool escaped;     /* a string that holds a backslash */
-	struct text text; /* a string: between its quotes, as sent; a scalar: its characters; arrays, objects: "[" "{" */
+	bool escaped; /* a string that holds a backslash */
+	struct text
+		text; /* a string: between its quotes, as sent; a scalar: its characters; arrays, objects: "[" "{" */
 };
 
 /* A scalar inside a value: where it stands in the value's minified text. Strings with their quotes. */
@@ -37,6 +38,9 @@ struct json_value {
 	const struct json_leaf *leaves; /* in order of the text; in the arena; NULL if there were more than asked for */
 	uint32_t leaf_count;
 	bool duplicate_members; /* some object in it has a member twice */
+	bool duplicate_outer;   /* the value itself is an object that has a member twice */
+	bool escaped;           /* some string or name in it holds a backslash */
+	bool watched;           /* json_watch said so of a member's name */
 };
 
 struct json_reader;
@@ -44,6 +48,11 @@ struct json_reader;
 /* STATUS_NO_MEMORY is the only failure. */
 enum status json_reader_create(struct json_reader **reader) MUST_CHECK;
 void json_reader_destroy(struct json_reader **reader);
+/* Arrays and objects within each other, at most JSON_DEPTH_MAX (which holds until this is called). */
+void json_reader_limit(struct json_reader *reader, unsigned depth_max);
+/* Has json_value call watch for each member's name (between its quotes, as sent) of the objects it passes. */
+typedef bool json_watch(void *context, struct text name, bool escaped);
+void json_reader_watch(struct json_reader *reader, json_watch *watch, void *context);
 
 /* Starts on text (borrowed until the next json_begin).  STATUS_INVALID: json_fault() says what, json_position() where. */
 enum status json_begin(struct json_reader *reader, struct text text) MUST_CHECK;
@@ -57,8 +66,8 @@ enum status json_element(struct json_reader *reader, bool *more) MUST_CHECK;
  * Reads one whole value of any kind and checks all of it.  Arena memory is used for leaves and, where there was
  * white space, for the text.  leaves_max 0: leaves are not collected.
  */
-enum status json_value(struct json_reader *reader, struct arena *arena, uint32_t leaves_max,
-                       struct json_value *value) MUST_CHECK;
+enum status json_value(
+	struct json_reader *reader, struct arena *arena, uint32_t leaves_max, struct json_value *value) MUST_CHECK;
 /* STATUS_OK when nothing but white space follows the one value that was read. */
 enum status json_end(struct json_reader *reader) MUST_CHECK;
 
@@ -70,6 +79,11 @@ size_t json_position(const struct json_reader *reader); /* byte offset of the fa
  * its three bytes (WTF-8).  Without a backslash the text itself is returned.  at = NULL: the arena is exhausted.
  */
 struct text json_string_decode(struct text between_quotes, struct arena *arena);
+/*
+ * One step of decoding: writes what the escape at the start of left (a string from a backslash on) stands for to *to,
+ * at most 4 bytes, and returns its length in left.
+ */
+size_t json_escape_decode(struct text left, char **to);
 /* Writes a string with its quotes, minimally escaped (\" \\ \b \f \n \r \t \u00xx; lone surrogates as \udxxx). */
 void json_put_string(struct buf *out, struct text decoded);
 /* Reads an integer token, also 1e3 or 2.0.  STATUS_INVALID: not integral; STATUS_LIMIT: outside int64. */
