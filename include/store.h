@@ -27,7 +27,8 @@ struct store_options {
 
 /*
  * Opens or creates the store: takes the lock, finishes a half-done roll-over, checks the format's version.
- * STATUS_HELD: another process has it (error names its pid); STATUS_UNSUPPORTED; STATUS_DAMAGED; STATUS_NO_SPACE; STATUS_IO.
+ * STATUS_HELD: another process has it (error names its pid); STATUS_UNSUPPORTED; STATUS_DAMAGED; STATUS_NO_SPACE; STATUS_IO;
+ * STATUS_CONFLICT: a reader of this process has it open.
  */
 enum status store_open(struct store **store, const char *dir, const struct store_options *options,
                        struct error *error) MUST_CHECK;
@@ -38,12 +39,15 @@ const uint8_t *store_filter_key(const struct store *store); /* 16 bytes */
 const uint8_t *store_dedup_key(const struct store *store);  /* 16 bytes, from DIR/keys */
 struct text store_digest_key(const struct store *store);    /* 32 bytes, from DIR/keys */
 const char *store_digest_key_id(const struct store *store);
-uint64_t store_next_seq(const struct store *store);         /* of the next event */
+uint64_t store_next_seq(const struct store *store);         /* of the next event; the first one is 1 */
 int64_t store_last_recv_time(const struct store *store);    /* recv_time never steps back */
 
 /*
  * A write transaction.  The first failure stays in it: later calls do nothing, store_commit returns it and aborts.
  * After a failed commit nothing of it is there, and the store is as before (reopened and checked if need be).
+ * store_begin: STATUS_IO: a commit failed and readers have not let go of the old file yet, try again; STATUS_DAMAGED: what
+ * is on disk is not what was acknowledged: stop.  store_commit: STATUS_NO_SPACE, STATUS_IO; STATUS_LIMIT: the map is full
+ * (store_roll_due says so too); STATUS_TOO_LARGE.
  */
 struct store_txn;
 enum status store_begin(struct store *store, struct store_txn **txn) MUST_CHECK;
@@ -62,7 +66,7 @@ enum status store_get_state(struct store *store, const char *name, struct buf *o
 
 /* Whether the active segment should be rolled (day or size) if an event of this recv_time came next. */
 bool store_roll_due(const struct store *store, int64_t recv_time);
-/* Rolls over; the tail must have been sealed. */
+/* Rolls over; the tail must have been sealed (else STATUS_CONFLICT). On failure the old segment goes on. */
 enum status store_roll(struct store *store, struct error *error) MUST_CHECK;
 
 struct store_prune_result {
@@ -84,7 +88,9 @@ struct store_tail_info {
 	int64_t oldest_recv_time;
 };
 void store_tail_info(const struct store *store, struct store_tail_info *info);
-/* Free bytes of the file system, and whether writes should be refused (less than the reserve). */
+/* Frees the reader slots of processes that died.  Once a minute; writer thread. */
+void store_check_readers(struct store *store);
+/* Free bytes of the file system: fewer than the caller's reserve, and new events should be refused. */
 enum status store_space(const struct store *store, uint64_t *free_bytes) MUST_CHECK;
 /* Gives the ballast's bytes back to the file system / takes them again; for the record of an outage. */
 void store_ballast_release(struct store *store);
@@ -93,12 +99,18 @@ enum status store_ballast_restore(struct store *store) MUST_CHECK;
 /* --- reading: any thread, any process --- */
 
 struct store_reader;
-/* Opens a directory of another process, live or copied, writable or not. STATUS_NOT_FOUND, _UNSUPPORTED, _DAMAGED, _IO, _DENIED. */
+/*
+ * Opens a directory of another process, live or copied, writable or not.  A copy may lack segments, store.json and keys.
+ * STATUS_NOT_FOUND, _UNSUPPORTED, _DAMAGED, _IO, _DENIED; _CONFLICT: this process has the store open, attach to it.
+ */
 enum status store_reader_open(struct store_reader **reader, const char *dir, struct error *error) MUST_CHECK;
 /* A reader of a store that this process has open (the same file is never opened twice). */
 enum status store_reader_attach(struct store_reader **reader, struct store *store, struct error *error) MUST_CHECK;
 void store_reader_close(struct store_reader **reader);
-/* Sees what was committed since.  Call at least once a second while reading, and between blocks. */
+/*
+ * Sees what was committed since, also in new segments.  Call at least once a second while reading, and between blocks.
+ * STATUS_BUSY: a commit failed and the store is about to be opened anew: call again; nothing may be read until then.
+ */
 enum status store_reader_renew(struct store_reader *reader, struct error *error) MUST_CHECK;
 const char *store_reader_id(const struct store_reader *reader);
 uint64_t store_reader_next_seq(const struct store_reader *reader);  /* one past the newest event */
@@ -108,7 +120,11 @@ enum status store_reader_state(struct store_reader *reader, const char *name, st
 
 /*
  * Walks the units of the store in order of seq, backwards or forwards: sealed blocks (summary set) and tail chunks
- * (summary empty).  A unit that seals or prunes while one walks is met once or, pruned, not at all.
+ * (summary empty).  One goes on behind a unit with first_seq + count, or before it with first_seq - 1.  A unit may begin
+ * before the seq asked for (tail chunks that were sealed meanwhile): leave out its rows that were met before, then each
+ * seq is met once or, pruned, not at all.  STATUS_DAMAGED: unit is filled but for bytes, so that one can go on behind it
+ * (a whole segment that cannot be read is one unit; count 0: the newest one, how much it held is not known).
+ * A sealed unit without a summary has a damaged one: read the block.
  */
 struct store_unit {
 	uint64_t first_seq;
@@ -119,7 +135,11 @@ struct store_unit {
 	const char *segment;   /* file name, for messages; lives with the reader */
 	uint64_t segment_number; /* for store_reader_payload */
 };
-/* The first unit that holds an event with seq >= `seq` (forward) or <= `seq` (backward). STATUS_NOT_FOUND: none. */
+/*
+ * The first unit that holds an event with seq >= `seq` (forward) or <= `seq` (backward).  Tail chunks have been checked
+ * against their checksum, a block's image has not (block_open does).  STATUS_NOT_FOUND: none; STATUS_DAMAGED, see above;
+ * STATUS_BUSY: a live store without usable lock file is written faster than it can be read, try again.
+ */
 enum status store_reader_unit(struct store_reader *reader, uint64_t seq, bool backward, struct store_unit *unit,
                               struct error *error) MUST_CHECK;
 /* Only the summary is read (bytes stay empty): to decide whether the unit is worth reading. */

@@ -1,0 +1,439 @@
+/*
+ * Why these LMDB flags:
+ *   no MDB_WRITEMAP   a full disk would be a SIGBUS; with pwrite it is an error code
+ *   no MDB_NOSYNC     a commit that returned is on disk
+ *   MDB_NOTLS         a read transaction belongs to its reader, not to the thread
+ *   MDB_NOLOCK        only where nobody writes, or where the lock file cannot be written (see reader.c)
+ *   MDB_NOSUBDIR      a segment is one file; the lock file is its name with "-lock" behind
+ * LMDB answers MDB_PANIC for ever once a meta page could not be written; the env is then marked failed and opened anew
+ * as soon as all its users have closed it.
+ */
+#include "env.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { ENV_READERS_MAX = 512, FILE_MODE = 0600, FILE_BYTES_MIN = 2 * 4096 };
+
+struct env {
+	struct env *next;
+	dev_t device;
+	ino_t inode;
+	unsigned refs;
+	bool writable;
+	_Atomic bool failed;
+	MDB_env *lmdb;
+	MDB_dbi dbi[ENV_DB_COUNT];
+};
+
+struct env_txn {
+	struct env *env;
+	MDB_txn *txn;
+	bool write;
+	bool parked; /* a read transaction that could not be renewed */
+	enum status status;
+};
+
+static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct env *registry; /* all open envs of the process; under registry_lock */
+
+static const char *const db_names[ENV_DB_COUNT] = {
+	[ENV_META] = "meta",
+	[ENV_TAIL] = "tail",
+	[ENV_BLOCK] = "block",
+	[ENV_SUMMARY] = "summary",
+	[ENV_PAYLOAD] = "payload",
+};
+
+static enum status status_of(int code)
+{
+	switch (code) {
+	case 0:
+		return STATUS_OK;
+	case MDB_NOTFOUND:
+	case ENOENT:
+		return STATUS_NOT_FOUND;
+	case MDB_MAP_FULL:
+	case MDB_TXN_FULL:
+		return STATUS_LIMIT;
+	case ENOMEM:
+		return STATUS_NO_MEMORY;
+	case ENOSPC:
+	case EDQUOT:
+		return STATUS_NO_SPACE;
+	case EACCES:
+	case EPERM:
+	case EROFS:
+		return STATUS_DENIED;
+	case MDB_VERSION_MISMATCH:
+		return STATUS_UNSUPPORTED;
+	case MDB_READERS_FULL:
+	case MDB_MAP_RESIZED:
+		return STATUS_BUSY;
+	case MDB_INVALID:
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_INCOMPATIBLE:
+	case MDB_BAD_DBI:
+	case MDB_CURSOR_FULL:
+		return STATUS_DAMAGED;
+	default:
+		return STATUS_IO;
+	}
+}
+
+static enum status find_open(const char *path, enum env_mode mode, struct env **found, struct error *error)
+{
+	struct stat stat_now;
+	if (stat(path, &stat_now) != 0) {
+		if (errno == ENOENT && mode == ENV_CREATE)
+			return STATUS_OK;
+		enum status status = status_of(errno);
+		return error_set(error, status, "%s: %s", path, status_text(status));
+	}
+	if (mode == ENV_CREATE)
+		return error_set(error, STATUS_CONFLICT, "%s: exists already", path);
+	if (!S_ISREG(stat_now.st_mode) || stat_now.st_size < FILE_BYTES_MIN)
+		return error_set(error, STATUS_DAMAGED, "%s: too short for a segment", path);
+	for (struct env *env = registry; env; env = env->next) {
+		if (env->device != stat_now.st_dev || env->inode != stat_now.st_ino)
+			continue;
+		if (mode == ENV_WRITE)
+			return error_set(error, STATUS_CONFLICT, "%s: this process has it open", path);
+		if (env->failed)
+			return error_set(error, STATUS_BUSY, "%s: is about to be opened anew", path);
+		*found = env;
+	}
+	return STATUS_OK;
+}
+
+static int open_dbs(struct env *env, bool create)
+{
+	MDB_txn *txn = NULL;
+	int code = mdb_txn_begin(env->lmdb, NULL, create ? 0 : MDB_RDONLY, &txn);
+	for (unsigned db = 0; code == 0 && db < ENV_DB_COUNT; db++) {
+		code = mdb_dbi_open(txn, db_names[db], create ? MDB_CREATE : 0, &env->dbi[db]);
+		if (code == MDB_NOTFOUND)
+			code = MDB_INVALID;
+	}
+	if (code == 0)
+		return mdb_txn_commit(txn); /* also for reading: abort would close the handles again */
+	if (txn)
+		mdb_txn_abort(txn);
+	return code;
+}
+
+/* The shared flock tells store_prune that the file is read; the file may have been unlinked before we got it. */
+static int hold_file(struct env *env)
+{
+	mdb_filehandle_t fd = -1;
+	struct stat stat_now;
+	int code = mdb_env_get_fd(env->lmdb, &fd);
+	if (code != 0)
+		return code;
+	if (flock(fd, LOCK_SH | LOCK_NB) != 0)
+		return errno == EWOULDBLOCK ? ENOENT : errno;
+	if (fstat(fd, &stat_now) != 0)
+		return errno;
+	if (stat_now.st_nlink == 0)
+		return ENOENT;
+	env->device = stat_now.st_dev;
+	env->inode = stat_now.st_ino;
+	return 0;
+}
+
+static unsigned flags_of(enum env_mode mode)
+{
+	switch (mode) {
+	case ENV_CREATE:
+		return MDB_NOSUBDIR | MDB_NOTLS | MDB_NOLOCK;
+	case ENV_WRITE:
+		return MDB_NOSUBDIR | MDB_NOTLS;
+	case ENV_READ:
+		return MDB_NOSUBDIR | MDB_NOTLS | MDB_RDONLY;
+	case ENV_READ_NOLOCK:
+	default:
+		return MDB_NOSUBDIR | MDB_NOTLS | MDB_RDONLY | MDB_NOLOCK;
+	}
+}
+
+static enum status open_new(
+	struct env **out, const char *path, enum env_mode mode, uint64_t map_bytes, struct error *error)
+{
+	struct env *env = calloc(1, sizeof(*env));
+	if (env == NULL)
+		return error_set(error, STATUS_NO_MEMORY, "%s: out of memory", path);
+	env->writable = mode == ENV_WRITE || mode == ENV_CREATE;
+	int code = mdb_env_create(&env->lmdb);
+	if (code == 0)
+		code = mdb_env_set_maxdbs(env->lmdb, ENV_DB_COUNT);
+	if (code == 0)
+		code = mdb_env_set_maxreaders(env->lmdb, ENV_READERS_MAX);
+	if (code == 0 && map_bytes)
+		code = mdb_env_set_mapsize(env->lmdb, map_bytes);
+	if (code == 0)
+		code = mdb_env_open(env->lmdb, path, flags_of(mode), FILE_MODE);
+	if (code == 0)
+		code = hold_file(env);
+	if (code == 0)
+		code = open_dbs(env, mode == ENV_CREATE);
+	if (code != 0) {
+		enum status status = status_of(code);
+		(void)error_set(error, status, "%s: %s", path, mdb_strerror(code));
+		if (env->lmdb)
+			mdb_env_close(env->lmdb);
+		free(env);
+		return status;
+	}
+	env->next = registry;
+	registry = env;
+	*out = env;
+	return STATUS_OK;
+}
+
+enum status env_open(struct env **env, const char *path, enum env_mode mode, uint64_t map_bytes, struct error *error)
+{
+	struct env *found = NULL;
+	pthread_mutex_lock(&registry_lock);
+	enum status status = find_open(path, mode, &found, error);
+	if (status == STATUS_OK && found == NULL)
+		status = open_new(&found, path, mode, map_bytes, error);
+	if (status == STATUS_OK) {
+		found->refs++;
+		*env = found;
+	}
+	pthread_mutex_unlock(&registry_lock);
+	return status;
+}
+
+void env_close(struct env **env)
+{
+	struct env *closing = *env;
+	*env = NULL;
+	if (closing == NULL)
+		return;
+	pthread_mutex_lock(&registry_lock);
+	assert(closing->refs > 0);
+	if (--closing->refs == 0) {
+		struct env **link = &registry;
+		while (*link != closing)
+			link = &(*link)->next;
+		*link = closing->next;
+		mdb_env_close(closing->lmdb);
+		free(closing);
+	}
+	pthread_mutex_unlock(&registry_lock);
+}
+
+void env_mark_failed(struct env *env)
+{
+	env->failed = true;
+}
+
+bool env_has_failed(const struct env *env)
+{
+	return env->failed;
+}
+
+bool env_is_writable(const struct env *env)
+{
+	return env->writable;
+}
+
+void env_check_readers(struct env *env)
+{
+	int dead = 0;
+	(void)mdb_reader_check(env->lmdb, &dead); /* a failure means that a slot stays taken until the next check */
+}
+
+uint64_t env_file_bytes(struct env *env)
+{
+	MDB_envinfo info;
+	MDB_stat stat_now;
+	if (mdb_env_info(env->lmdb, &info) != 0 || mdb_env_stat(env->lmdb, &stat_now) != 0)
+		return 0;
+	return ((uint64_t)info.me_last_pgno + 1) * stat_now.ms_psize;
+}
+
+uint64_t env_last_txnid(struct env *env)
+{
+	MDB_envinfo info;
+	return mdb_env_info(env->lmdb, &info) == 0 ? info.me_last_txnid : 0;
+}
+
+enum status env_sync_file(struct env *env)
+{
+	mdb_filehandle_t fd = -1;
+	if (mdb_env_get_fd(env->lmdb, &fd) != 0 || fsync(fd) != 0)
+		return status_of(errno);
+	return STATUS_OK;
+}
+
+enum status env_begin(struct env *env, bool write, struct env_txn **out)
+{
+	assert(!write || env->writable);
+	*out = NULL;
+	struct env_txn *txn = calloc(1, sizeof(*txn));
+	if (txn == NULL)
+		return STATUS_NO_MEMORY;
+	txn->env = env;
+	txn->write = write;
+	int code = mdb_txn_begin(env->lmdb, NULL, write ? 0 : MDB_RDONLY, &txn->txn);
+	if (code != 0) {
+		free(txn);
+		if (code == MDB_PANIC || code == MDB_MAP_RESIZED)
+			env_mark_failed(env);
+		return status_of(code);
+	}
+	*out = txn;
+	return STATUS_OK;
+}
+
+void env_abort(struct env_txn **txn)
+{
+	if (*txn == NULL)
+		return;
+	mdb_txn_abort((*txn)->txn);
+	free(*txn);
+	*txn = NULL;
+}
+
+enum status env_commit(struct env_txn **txn)
+{
+	struct env_txn *ending = *txn;
+	enum status status = ending->status;
+	if (status != STATUS_OK) {
+		env_abort(txn);
+		return status;
+	}
+	status = status_of(mdb_txn_commit(ending->txn));
+	free(ending);
+	*txn = NULL;
+	return status;
+}
+
+enum status env_renew(struct env_txn *txn)
+{
+	assert(!txn->write);
+	if (!txn->parked)
+		mdb_txn_reset(txn->txn);
+	txn->status = STATUS_OK;
+	int code = mdb_txn_renew(txn->txn);
+	txn->parked = code != 0;
+	if (code == MDB_PANIC || code == MDB_MAP_RESIZED)
+		env_mark_failed(txn->env);
+	return status_of(code);
+}
+
+enum status env_txn_status(const struct env_txn *txn)
+{
+	return txn->status;
+}
+
+void env_txn_fail(struct env_txn *txn, enum status status)
+{
+	if (txn->status == STATUS_OK)
+		txn->status = status;
+}
+
+uint64_t env_txn_id(const struct env_txn *txn)
+{
+	return mdb_txn_id(txn->txn);
+}
+
+static MDB_val val_of(struct text text)
+{
+	return (MDB_val){.mv_size = text.len, .mv_data = (void *)(uintptr_t)text.at};
+}
+
+static struct text text_of_val(MDB_val val)
+{
+	return (struct text){val.mv_data, val.mv_size};
+}
+
+static uint8_t *put(struct env_txn *txn, enum env_db db, struct text key, MDB_val *value, unsigned flags)
+{
+	if (txn->status != STATUS_OK)
+		return NULL;
+	MDB_val key_val = val_of(key);
+	int code = mdb_put(txn->txn, txn->env->dbi[db], &key_val, value, flags);
+	/* Keys are ours and ascend: MDB_APPEND finding a later key means that the file is not what we wrote. */
+	env_txn_fail(txn, code == MDB_KEYEXIST ? STATUS_DAMAGED : status_of(code));
+	return code == 0 ? value->mv_data : NULL;
+}
+
+void env_put(struct env_txn *txn, enum env_db db, struct text key, struct text value)
+{
+	MDB_val val = val_of(value);
+	(void)put(txn, db, key, &val, 0);
+}
+
+uint8_t *env_append(struct env_txn *txn, enum env_db db, struct text key, size_t size)
+{
+	MDB_val val = {.mv_size = size};
+	return put(txn, db, key, &val, MDB_APPEND | MDB_RESERVE);
+}
+
+uint8_t *env_reserve(struct env_txn *txn, enum env_db db, struct text key, size_t size)
+{
+	MDB_val val = {.mv_size = size};
+	return put(txn, db, key, &val, MDB_RESERVE);
+}
+
+void env_delete(struct env_txn *txn, enum env_db db, struct text key)
+{
+	if (txn->status != STATUS_OK)
+		return;
+	MDB_val key_val = val_of(key);
+	env_txn_fail(txn, status_of(mdb_del(txn->txn, txn->env->dbi[db], &key_val, NULL)));
+}
+
+enum status env_get(struct env_txn *txn, enum env_db db, struct text key, struct text *value)
+{
+	if (txn->status != STATUS_OK)
+		return txn->status;
+	MDB_val key_val = val_of(key), val;
+	int code = mdb_get(txn->txn, txn->env->dbi[db], &key_val, &val);
+	if (code == 0)
+		*value = text_of_val(val);
+	return status_of(code);
+}
+
+/* Stands at the first key >= `key`, then, if back, one before it. */
+static enum status seek(
+	struct env_txn *txn, enum env_db db, struct text key, bool back, struct text *found, struct text *value)
+{
+	if (txn->status != STATUS_OK)
+		return txn->status;
+	MDB_cursor *cursor = NULL;
+	MDB_val key_val = val_of(key), val;
+	int code = mdb_cursor_open(txn->txn, txn->env->dbi[db], &cursor);
+	if (code != 0)
+		return status_of(code);
+	code = mdb_cursor_get(cursor, &key_val, &val, MDB_SET_RANGE);
+	if (back && (code == 0 || code == MDB_NOTFOUND))
+		code = mdb_cursor_get(cursor, &key_val, &val, code == 0 ? MDB_PREV : MDB_LAST);
+	if (code == 0) {
+		*found = text_of_val(key_val);
+		*value = text_of_val(val);
+	}
+	mdb_cursor_close(cursor);
+	return status_of(code);
+}
+
+enum status env_get_at_or_after(
+	struct env_txn *txn, enum env_db db, struct text key, struct text *found, struct text *value)
+{
+	return seek(txn, db, key, false, found, value);
+}
+
+enum status env_get_before(struct env_txn *txn, enum env_db db, struct text key, struct text *found, struct text *value)
+{
+	return seek(txn, db, key, true, found, value);
+}

@@ -1,0 +1,479 @@
+/* Reads and writes what segment.h describes.  Values may be damaged: every size is checked before it is used. */
+#include "segment.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <xxhash.h>
+
+enum {
+	UNIT_KEY_BYTES = 14,
+	PAYLOAD_DIGEST_BYTES = 32,
+	PAYLOAD_KEY_BYTES = PAYLOAD_DIGEST_BYTES + 2,
+	IDENTITY_BYTES = 56,
+	HEAD_BYTES = 128,
+	CHECKSUM_BYTES = 8,
+	BLOCK_VALUE_BYTES_MIN = 4096 - 16,
+	NAME_DIGITS = 20,
+	STATE_NAME_MAX = 64,
+};
+
+static const char magics[ENV_DB_COUNT][5] = {
+	[ENV_TAIL] = "mlT1",
+	[ENV_BLOCK] = "mlB1",
+	[ENV_SUMMARY] = "mlS1",
+	[ENV_PAYLOAD] = "mlP1",
+};
+
+struct part {
+	uint16_t number, parts;
+	uint64_t first_seq;
+	uint32_t count;
+	uint64_t bytes_whole;
+	int64_t recv_time;
+	struct text bytes;
+	uint64_t checksum;
+};
+
+static void put_le(uint8_t *at, uint64_t number, unsigned size)
+{
+	for (unsigned i = 0; i < size; i++)
+		at[i] = (uint8_t)(number >> (8 * i));
+}
+
+static uint64_t get_le(const uint8_t *at, unsigned size)
+{
+	uint64_t number = 0;
+	for (unsigned i = 0; i < size; i++)
+		number |= (uint64_t)at[i] << (8 * i);
+	return number;
+}
+
+static void put_be(uint8_t *at, uint64_t number, unsigned size)
+{
+	for (unsigned i = 0; i < size; i++)
+		at[size - 1 - i] = (uint8_t)(number >> (8 * i));
+}
+
+static uint64_t get_be(const uint8_t *at, unsigned size)
+{
+	uint64_t number = 0;
+	for (unsigned i = 0; i < size; i++)
+		number = number << 8 | at[i];
+	return number;
+}
+
+static struct text text_at(const void *at, size_t len)
+{
+	return (struct text){at, len};
+}
+
+void segment_name(uint64_t first_seq, char name[SEGMENT_NAME_BYTES])
+{
+	(void)snprintf(name, SEGMENT_NAME_BYTES, "seg-%020" PRIu64 ".mdb", first_seq);
+}
+
+bool segment_name_parse(const char *name, uint64_t *first_seq)
+{
+	uint64_t number = 0;
+	if (strncmp(name, "seg-", 4) != 0)
+		return false;
+	for (unsigned i = 0; i < NAME_DIGITS; i++) {
+		char digit = name[4 + i];
+		if (digit < '0' || digit > '9' || __builtin_mul_overflow(number, UINT64_C(10), &number) ||
+			__builtin_add_overflow(number, (uint64_t)(digit - '0'), &number))
+			return false;
+	}
+	if (strcmp(name + 4 + NAME_DIGITS, ".mdb") != 0)
+		return false;
+	*first_seq = number;
+	return true;
+}
+
+/* --- head, identity, state --- */
+
+void segment_put_head(struct env_txn *txn, const struct segment_head *head)
+{
+	uint8_t bytes[HEAD_BYTES] = {0};
+	const uint64_t numbers[] = {
+		head->commits,
+		head->first_seq,
+		head->next_seq,
+		head->tail_first_seq,
+		head->tail_chunks,
+		head->tail_bytes,
+		head->block_bytes,
+		head->summary_bytes,
+		head->payload_bytes,
+		head->blocks,
+		head->payloads,
+		(uint64_t)head->oldest_recv_time,
+		(uint64_t)head->last_recv_time,
+		(uint64_t)head->tail_oldest_recv_time,
+	};
+	static_assert(8 + sizeof(numbers) + CHECKSUM_BYTES == HEAD_BYTES, "the table in segment.h");
+	put_le(bytes, STORE_FORMAT_VERSION, 4);
+	put_le(bytes + 4, head->sealed, 4);
+	for (unsigned i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		put_le(bytes + 8 + 8 * (size_t)i, numbers[i], 8);
+	put_le(bytes + HEAD_BYTES - CHECKSUM_BYTES, XXH3_64bits(bytes, HEAD_BYTES - CHECKSUM_BYTES), CHECKSUM_BYTES);
+	env_put(txn, ENV_META, TEXT("head"), text_at(bytes, sizeof(bytes)));
+}
+
+/* Version first: a newer one may have other sizes. */
+static enum status check_fixed(struct text value, size_t size)
+{
+	const uint8_t *at = (const uint8_t *)value.at;
+	if (value.len < 4)
+		return STATUS_DAMAGED;
+	if (get_le(at, 4) > STORE_FORMAT_VERSION)
+		return STATUS_UNSUPPORTED;
+	if (value.len != size ||
+		get_le(at + size - CHECKSUM_BYTES, CHECKSUM_BYTES) != XXH3_64bits(at, size - CHECKSUM_BYTES))
+		return STATUS_DAMAGED;
+	return STATUS_OK;
+}
+
+enum status segment_read_head(struct env_txn *txn, struct segment_head *head)
+{
+	struct text value;
+	enum status status = env_get(txn, ENV_META, TEXT("head"), &value);
+	if (status == STATUS_OK)
+		status = check_fixed(value, HEAD_BYTES);
+	if (status != STATUS_OK)
+		return status;
+	const uint8_t *at = (const uint8_t *)value.at;
+	struct segment_head read = {.sealed = get_le(at + 4, 4) & 1};
+	uint64_t *const numbers[] = {
+		&read.commits,
+		&read.first_seq,
+		&read.next_seq,
+		&read.tail_first_seq,
+		&read.tail_chunks,
+		&read.tail_bytes,
+		&read.block_bytes,
+		&read.summary_bytes,
+		&read.payload_bytes,
+		&read.blocks,
+		&read.payloads,
+	};
+	for (unsigned i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		*numbers[i] = get_le(at + 8 + 8 * (size_t)i, 8);
+	read.oldest_recv_time = (int64_t)get_le(at + 96, 8);
+	read.last_recv_time = (int64_t)get_le(at + 104, 8);
+	read.tail_oldest_recv_time = (int64_t)get_le(at + 112, 8);
+	if (read.first_seq > read.tail_first_seq || read.tail_first_seq > read.next_seq)
+		return STATUS_DAMAGED;
+	*head = read;
+	return STATUS_OK;
+}
+
+void segment_put_identity(struct env_txn *txn, const struct segment_identity *identity)
+{
+	uint8_t bytes[IDENTITY_BYTES] = {0};
+	put_le(bytes, STORE_FORMAT_VERSION, 4);
+	memcpy(bytes + 8, identity->id, SEGMENT_ID_BYTES);
+	memcpy(bytes + 24, identity->filter_key, SEGMENT_FILTER_KEY_BYTES);
+	put_le(bytes + 40, (uint64_t)identity->made_at, 8);
+	put_le(bytes + 48, XXH3_64bits(bytes, IDENTITY_BYTES - CHECKSUM_BYTES), CHECKSUM_BYTES);
+	env_put(txn, ENV_META, TEXT("store"), text_at(bytes, sizeof(bytes)));
+}
+
+enum status segment_read_identity(struct env_txn *txn, struct segment_identity *identity)
+{
+	struct text value;
+	enum status status = env_get(txn, ENV_META, TEXT("store"), &value);
+	if (status == STATUS_OK)
+		status = check_fixed(value, IDENTITY_BYTES);
+	if (status != STATUS_OK)
+		return status;
+	const uint8_t *at = (const uint8_t *)value.at;
+	memset(identity, 0, sizeof(*identity));
+	memcpy(identity->id, at + 8, SEGMENT_ID_BYTES);
+	memcpy(identity->filter_key, at + 24, SEGMENT_FILTER_KEY_BYTES);
+	identity->made_at = (int64_t)get_le(at + 40, 8);
+	return STATUS_OK;
+}
+
+static struct text state_key(const char *name, char key[STATE_NAME_MAX + 8])
+{
+	size_t len = strlen(name);
+	assert(len > 0 && len <= STATE_NAME_MAX);
+	memcpy(key, "state.", 6);
+	memcpy(key + 6, name, len);
+	return text_at(key, 6 + len);
+}
+
+void segment_put_state(struct env_txn *txn, const char *name, struct text bytes)
+{
+	char key[STATE_NAME_MAX + 8];
+	env_put(txn, ENV_META, state_key(name, key), bytes);
+}
+
+enum status segment_get_state(struct env_txn *txn, const char *name, struct text *bytes)
+{
+	char key[STATE_NAME_MAX + 8];
+	return env_get(txn, ENV_META, state_key(name, key), bytes);
+}
+
+void segment_carry_state(struct env_txn *from, struct env_txn *to)
+{
+	char after[STATE_NAME_MAX + 8] = "state.";
+	size_t after_len = 6;
+	struct text key, value;
+	while (env_get_at_or_after(from, ENV_META, text_at(after, after_len), &key, &value) == STATUS_OK &&
+		key.len > 6 && key.len < sizeof(after) && memcmp(key.at, "state.", 6) == 0) {
+		env_put(to, ENV_META, key, value);
+		memcpy(after, key.at, key.len);
+		after[key.len] = 0; /* the least key behind this one */
+		after_len = key.len + 1;
+	}
+}
+
+/* --- values in parts --- */
+
+static size_t parts_of(size_t bytes)
+{
+	return bytes == 0 ? 1 : (bytes + SEGMENT_PART_BYTES_MAX - 1) / SEGMENT_PART_BYTES_MAX;
+}
+
+static void write_part(uint8_t *at, size_t size, enum env_db db, const struct part *part)
+{
+	memcpy(at, magics[db], 4);
+	put_le(at + 4, part->number, 2);
+	put_le(at + 6, part->parts, 2);
+	put_le(at + 8, part->first_seq, 8);
+	put_le(at + 16, part->count, 4);
+	put_le(at + 20, part->bytes.len, 4);
+	put_le(at + 24, part->bytes_whole, 8);
+	put_le(at + 32, (uint64_t)part->recv_time, 8);
+	put_le(at + 40, XXH3_64bits(part->bytes.at, part->bytes.len), 8);
+	if (part->bytes.len)
+		memcpy(at + SEGMENT_PART_HEADER_BYTES, part->bytes.at, part->bytes.len);
+	size_t used = SEGMENT_PART_HEADER_BYTES + part->bytes.len;
+	memset(at + used, 0, size - used);
+}
+
+/* key: the key of part 0, with room for the part number at number_at. */
+static void put_parts(struct env_txn *txn, enum env_db db, uint8_t *key, size_t key_len, struct part part)
+{
+	size_t number_at = db == ENV_PAYLOAD ? PAYLOAD_DIGEST_BYTES : 8;
+	struct text whole = part.bytes;
+	size_t parts = parts_of(whole.len);
+	if (whole.len > SEGMENT_VALUE_BYTES_MAX) {
+		env_txn_fail(txn, STATUS_TOO_LARGE);
+		return;
+	}
+	part.parts = (uint16_t)parts;
+	part.bytes_whole = whole.len;
+	for (size_t number = 0; number < parts; number++) {
+		size_t from = number * SEGMENT_PART_BYTES_MAX;
+		size_t len = whole.len - from < SEGMENT_PART_BYTES_MAX ? whole.len - from : SEGMENT_PART_BYTES_MAX;
+		size_t size = SEGMENT_PART_HEADER_BYTES + len;
+		if (db == ENV_BLOCK && size < BLOCK_VALUE_BYTES_MIN)
+			size = BLOCK_VALUE_BYTES_MIN;
+		part.number = (uint16_t)number;
+		part.bytes = text_at(whole.at + from, len);
+		put_be(key + number_at, number, 2);
+		struct text key_text = text_at(key, key_len);
+		uint8_t *at =
+			db == ENV_PAYLOAD ? env_reserve(txn, db, key_text, size) : env_append(txn, db, key_text, size);
+		if (at == NULL)
+			return;
+		write_part(at, size, db, &part);
+	}
+}
+
+static enum status read_part(struct text value, enum env_db db, unsigned number, struct part *part)
+{
+	const uint8_t *at = (const uint8_t *)value.at;
+	if (value.len < SEGMENT_PART_HEADER_BYTES || memcmp(at, magics[db], 4) != 0)
+		return STATUS_DAMAGED;
+	*part = (struct part){
+		.number = (uint16_t)get_le(at + 4, 2),
+		.parts = (uint16_t)get_le(at + 6, 2),
+		.first_seq = get_le(at + 8, 8),
+		.count = (uint32_t)get_le(at + 16, 4),
+		.bytes_whole = get_le(at + 24, 8),
+		.recv_time = (int64_t)get_le(at + 32, 8),
+		.bytes = text_at(at + SEGMENT_PART_HEADER_BYTES, get_le(at + 20, 4)),
+		.checksum = get_le(at + 40, 8),
+	};
+	if (part->number != number || part->bytes.len > value.len - SEGMENT_PART_HEADER_BYTES ||
+		part->bytes_whole > SEGMENT_VALUE_BYTES_MAX || part->parts != parts_of(part->bytes_whole))
+		return STATUS_DAMAGED;
+	size_t from = (size_t)number * SEGMENT_PART_BYTES_MAX;
+	size_t left = part->bytes_whole - from;
+	if (number >= part->parts || part->bytes.len != (left < SEGMENT_PART_BYTES_MAX ? left : SEGMENT_PART_BYTES_MAX))
+		return STATUS_DAMAGED;
+	return STATUS_OK;
+}
+
+static enum status get_part(
+	struct env_txn *txn, enum env_db db, uint8_t *key, size_t key_len, unsigned number, struct part *part)
+{
+	struct text value;
+	put_be(key + (db == ENV_PAYLOAD ? PAYLOAD_DIGEST_BYTES : 8), number, 2);
+	enum status status = env_get(txn, db, text_at(key, key_len), &value);
+	if (status == STATUS_NOT_FOUND && number > 0)
+		return STATUS_DAMAGED;
+	return status == STATUS_OK ? read_part(value, db, number, part) : status;
+}
+
+static bool part_is_whole(const struct part *part)
+{
+	return XXH3_64bits(part->bytes.at, part->bytes.len) == part->checksum;
+}
+
+static enum status get_parts(struct env_txn *txn, enum env_db db, uint8_t *key, size_t key_len,
+	struct segment_reading reading, struct part *first)
+{
+	enum status status = get_part(txn, db, key, key_len, 0, first);
+	if (status != STATUS_OK)
+		return status;
+	bool copy = reading.copy || first->parts > 1;
+	char *to = copy ? arena_alloc(reading.arena, first->bytes_whole) : NULL;
+	if (copy && to == NULL)
+		return STATUS_NO_MEMORY;
+	struct part part = *first;
+	for (unsigned number = 0;;) {
+		if (copy) {
+			char *at = to + (size_t)number * SEGMENT_PART_BYTES_MAX;
+			memcpy(at, part.bytes.at, part.bytes.len);
+			part.bytes.at = at; /* the checksum is of what the caller gets */
+		}
+		if (reading.check && !part_is_whole(&part))
+			return STATUS_DAMAGED;
+		if (++number == first->parts)
+			break;
+		status = get_part(txn, db, key, key_len, number, &part);
+		if (status != STATUS_OK)
+			return status;
+		if (part.bytes_whole != first->bytes_whole)
+			return STATUS_DAMAGED;
+	}
+	if (copy)
+		first->bytes = text_at(to, first->bytes_whole);
+	return STATUS_OK;
+}
+
+/* --- units --- */
+
+static void write_unit_key(uint8_t key[UNIT_KEY_BYTES], struct segment_unit unit)
+{
+	put_be(key, unit.first_seq, 8);
+	put_be(key + 8, 0, 2);
+	put_be(key + 10, unit.count, 4);
+}
+
+static enum status read_unit_key(struct text key, struct segment_unit *unit)
+{
+	const uint8_t *at = (const uint8_t *)key.at;
+	if (key.len != UNIT_KEY_BYTES)
+		return STATUS_DAMAGED;
+	*unit = (struct segment_unit){.first_seq = get_be(at, 8), .count = (uint32_t)get_be(at + 10, 4)};
+	return unit->count > 0 && unit->first_seq <= UINT64_MAX - unit->count ? STATUS_OK : STATUS_DAMAGED;
+}
+
+void segment_put_unit(
+	struct env_txn *txn, enum env_db db, struct segment_unit unit, int64_t recv_time, struct text bytes)
+{
+	uint8_t key[UNIT_KEY_BYTES];
+	write_unit_key(key, unit);
+	put_parts(txn, db, key, sizeof(key),
+		(struct part){
+			.first_seq = unit.first_seq, .count = unit.count, .recv_time = recv_time, .bytes = bytes});
+}
+
+enum status segment_find_unit(
+	struct env_txn *txn, enum env_db db, uint64_t seq, bool backward, struct segment_unit *unit)
+{
+	uint8_t key[8];
+	struct segment_unit found;
+	struct text found_key, value;
+	if (seq == UINT64_MAX)
+		seq--;
+	put_be(key, seq + 1, 8);
+	enum status status = env_get_before(txn, db, text_at(key, sizeof(key)), &found_key, &value);
+	if (status == STATUS_OK)
+		status = read_unit_key(found_key, &found);
+	if (status == STATUS_OK && (backward || found.first_seq + found.count > seq)) {
+		*unit = found;
+		return STATUS_OK;
+	}
+	if (backward || (status != STATUS_OK && status != STATUS_NOT_FOUND))
+		return status;
+	status = env_get_at_or_after(txn, db, text_at(key, sizeof(key)), &found_key, &value);
+	if (status == STATUS_OK)
+		status = read_unit_key(found_key, &found);
+	if (status == STATUS_OK)
+		*unit = found;
+	return status;
+}
+
+enum status segment_get_unit(struct env_txn *txn, enum env_db db, struct segment_unit unit,
+	struct segment_reading reading, struct segment_value *value)
+{
+	uint8_t key[UNIT_KEY_BYTES];
+	struct part part;
+	write_unit_key(key, unit);
+	enum status status = get_parts(txn, db, key, sizeof(key), reading, &part);
+	if (status != STATUS_OK)
+		return status;
+	if (part.first_seq != unit.first_seq || part.count != unit.count)
+		return STATUS_DAMAGED;
+	*value = (struct segment_value){.bytes = part.bytes, .recv_time = part.recv_time};
+	return STATUS_OK;
+}
+
+void segment_delete_tail(struct env_txn *txn, struct segment_unit unit, uint64_t *bytes)
+{
+	uint8_t key[UNIT_KEY_BYTES];
+	struct part part;
+	write_unit_key(key, unit);
+	enum status status = get_part(txn, ENV_TAIL, key, sizeof(key), 0, &part);
+	if (status != STATUS_OK) {
+		env_txn_fail(txn, status == STATUS_NOT_FOUND ? STATUS_DAMAGED : status);
+		return;
+	}
+	*bytes = part.bytes_whole;
+	for (unsigned number = 0; number < part.parts; number++) {
+		put_be(key + 8, number, 2);
+		env_delete(txn, ENV_TAIL, text_at(key, sizeof(key)));
+	}
+}
+
+/* --- payloads --- */
+
+static void write_payload_key(uint8_t key[PAYLOAD_KEY_BYTES], const uint8_t digest[PAYLOAD_DIGEST_BYTES])
+{
+	memcpy(key, digest, PAYLOAD_DIGEST_BYTES);
+	put_be(key + PAYLOAD_DIGEST_BYTES, 0, 2);
+}
+
+bool segment_has_payload(struct env_txn *txn, const uint8_t digest[32])
+{
+	uint8_t key[PAYLOAD_KEY_BYTES];
+	struct text value;
+	write_payload_key(key, digest);
+	return env_get(txn, ENV_PAYLOAD, text_at(key, sizeof(key)), &value) == STATUS_OK;
+}
+
+void segment_put_payload(struct env_txn *txn, const uint8_t digest[32], struct text bytes)
+{
+	uint8_t key[PAYLOAD_KEY_BYTES];
+	write_payload_key(key, digest);
+	put_parts(txn, ENV_PAYLOAD, key, sizeof(key), (struct part){.bytes = bytes});
+}
+
+enum status segment_get_payload(
+	struct env_txn *txn, const uint8_t digest[32], struct segment_reading reading, struct text *bytes)
+{
+	uint8_t key[PAYLOAD_KEY_BYTES];
+	struct part part;
+	write_payload_key(key, digest);
+	enum status status = get_parts(txn, ENV_PAYLOAD, key, sizeof(key), reading, &part);
+	if (status == STATUS_OK)
+		*bytes = part.bytes;
+	return status;
+}
