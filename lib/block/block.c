@@ -1,0 +1,431 @@
+/*
+ * The reader.  Columns are decoded when they are first asked for, into the block's arena.  Nothing in an image is
+ * believed: every count and length is checked where it is read (image.c, decode.c), every code against its limit.
+ */
+#include "reader.h"
+#include "rows.h"
+
+enum { ARENA_BYTES_MAX = 512 * 1024 * 1024, RENDERED_BYTES_MAX = 2 * BLOCK_RAW_BYTES_MAX, WORD_BITS = 64 };
+
+static enum status index_columns(struct block *block)
+{
+	unsigned last = 0;
+	for (uint32_t i = 0; i < block->image.columns; i++) {
+		unsigned field = block->image.entry[i].column.field;
+		if (field < last)
+			return STATUS_DAMAGED;
+		if (field > last || i == 0)
+			block->first_entry[field] = i + 1;
+		last = field;
+	}
+	return STATUS_OK;
+}
+
+const struct image_entry *block_entry(const struct block *block, unsigned field, uint32_t sub)
+{
+	uint32_t first = block->first_entry[field];
+	if (first == 0)
+		return NULL;
+	for (uint32_t i = first - 1; i < block->image.columns && block->image.entry[i].column.field == field; i++)
+		if (block->image.entry[i].column.sub == sub)
+			return &block->image.entry[i];
+	return NULL;
+}
+
+static enum status open_image(struct text text, struct block **block)
+{
+	struct block *made = calloc(1, sizeof(*made));
+	if (made == NULL)
+		return STATUS_NO_MEMORY;
+	arena_init(&made->arena, ARENA_BYTES_MAX);
+	for (unsigned i = 0; i < PAYLOAD_COUNT; i++)
+		buf_init(&made->rendered[i], RENDERED_BYTES_MAX);
+	enum status status = image_open(text, &made->arena, &made->image);
+	if (status == STATUS_OK)
+		status = index_columns(made);
+	if (status != STATUS_OK) {
+		block_close(&made);
+		return status;
+	}
+	made->first_seq = made->image.first_seq;
+	made->live = made->image.rows;
+	*block = made;
+	return STATUS_OK;
+}
+
+static enum status explain(enum status status, struct error *error)
+{
+	if (status == STATUS_UNSUPPORTED)
+		return error_set(error, status, "the block was written by a newer version");
+	if (status != STATUS_OK)
+		return error_set(error, status, "the block cannot be read: %s", status_text(status));
+	return status;
+}
+
+enum status block_open(struct text image, struct block **block, struct error *error)
+{
+	return explain(open_image(image, block), error);
+}
+
+/* dead is a bit per row of the image. */
+static enum status leave_out_dead(struct block *block, const uint8_t *dead)
+{
+	uint32_t *rows = arena_alloc(&block->arena, ((size_t)block->image.rows + 1) * sizeof(*rows));
+	if (rows == NULL)
+		return STATUS_NO_MEMORY;
+	block->live = 0;
+	for (uint32_t i = 0; i < block->image.rows; i++)
+		if (!(dead[i / 8] >> (i % 8) & 1))
+			rows[block->live++] = i;
+	if (block->live < block->image.rows)
+		block->live_rows = rows;
+	return STATUS_OK;
+}
+
+enum status block_open_part(const struct tail_part *part, struct block **block, struct error *error)
+{
+	struct block *made = NULL;
+	enum status status = open_image(part->image, &made);
+	if (status == STATUS_OK && made->image.rows != part->row_count)
+		status = STATUS_DAMAGED;
+	if (status == STATUS_OK && part->dead)
+		status = leave_out_dead(made, part->dead);
+	if (status != STATUS_OK) {
+		block_close(&made);
+		return explain(status, error);
+	}
+	made->first_seq = part->first_seq;
+	made->recv_time = part->recv_time;
+	made->is_part = true;
+	*block = made;
+	return STATUS_OK;
+}
+
+void block_close(struct block **block)
+{
+	if (*block == NULL)
+		return;
+	for (unsigned i = 0; i < PAYLOAD_COUNT; i++)
+		buf_finish(&(*block)->rendered[i]);
+	arena_finish(&(*block)->arena);
+	free(*block);
+	*block = NULL;
+}
+
+uint64_t block_first_seq(const struct block *block)
+{
+	return block->first_seq;
+}
+
+uint32_t block_count(const struct block *block)
+{
+	return block->live;
+}
+
+void block_set_payload_source(struct block *block, struct payload_source source)
+{
+	block->source = source;
+}
+
+static enum status load_groups(struct block *block)
+{
+	const struct image_entry *entry = block_entry(block, GROUPS_FIELD, SUB_FIELD);
+	if (block->groups)
+		return STATUS_OK;
+	if (entry == NULL || entry->column.form != FORM_GROUPS || entry->column.map != MAP_CODES ||
+		entry->column.places != block->image.rows)
+		return STATUS_DAMAGED;
+	struct stream_cursor cursor = {.entry = entry, .arena = &block->arena};
+	const uint32_t *groups = cursor_codes(&cursor, block->image.rows, entry->column.entries);
+	if (groups == NULL)
+		return cursor.status;
+	for (uint32_t i = 0; i < block->image.rows; i++)
+		if (groups[i] == 0)
+			return STATUS_DAMAGED;
+	block->groups = groups;
+	block->group_count = entry->column.entries;
+	return STATUS_OK;
+}
+
+enum status block_stored_rows(struct block *block, enum order order, const uint32_t **rows)
+{
+	*rows = NULL;
+	if (order == ORDER_ARRIVAL)
+		return STATUS_OK;
+	enum status status = load_groups(block);
+	if (status != STATUS_OK)
+		return status;
+	if (block->stored_rows == NULL) {
+		uint32_t *next = arena_calloc(&block->arena, (size_t)block->group_count + 2, sizeof(*next));
+		uint32_t *made = arena_alloc(&block->arena, ((size_t)block->image.rows + 1) * sizeof(*made));
+		if (next == NULL || made == NULL)
+			return STATUS_NO_MEMORY;
+		for (uint32_t i = 0; i < block->image.rows; i++)
+			next[block->groups[i] + 1]++;
+		for (uint32_t group = 1; group <= block->group_count; group++)
+			next[group + 1] += next[group];
+		for (uint32_t i = 0; i < block->image.rows; i++)
+			made[next[block->groups[i]]++] = i;
+		block->stored_rows = made;
+	}
+	*rows = block->stored_rows;
+	return STATUS_OK;
+}
+
+/* Brings codes from stored order to arrival order, live rows only. */
+static enum status arrange_codes(
+	struct block *block, enum order order, const struct raw_texts *raw, const uint32_t **codes)
+{
+	uint32_t rows = block->image.rows;
+	uint32_t *made = arena_alloc(&block->arena, ((size_t)rows + 1) * sizeof(*made));
+	const uint32_t *stored_rows = NULL;
+	if (made == NULL)
+		return STATUS_NO_MEMORY;
+	enum status status = block_stored_rows(block, order, &stored_rows);
+	if (status != STATUS_OK)
+		return status;
+	if (raw->places != (order == ORDER_GROUP ? block->group_count : rows))
+		return STATUS_DAMAGED;
+	for (uint32_t i = 0; i < rows; i++) {
+		uint32_t place = order == ORDER_GROUP ? block->groups[i] - 1 : i;
+		uint32_t row = order == ORDER_GROUPED ? stored_rows[i] : i;
+		made[row] = raw->codes ? raw->codes[place] : place + 1;
+	}
+	if (block->live_rows)
+		for (uint32_t i = 0; i < block->live; i++)
+			made[i] = made[block->live_rows[i]];
+	*codes = made;
+	return STATUS_OK;
+}
+
+static enum status read_texts(struct block *block, const struct image_entry *entry, struct column *column)
+{
+	struct raw_texts raw;
+	enum status status = decode_texts(entry, &block->arena, &raw);
+	if (status != STATUS_OK)
+		return status;
+	struct text *entries = arena_alloc(&block->arena, ((size_t)raw.entries + 1) * sizeof(*entries));
+	if (entries == NULL)
+		return STATUS_NO_MEMORY;
+	entries[0] = (struct text){NULL, 0};
+	status = decode_entries(&raw, &block->arena, entries + 1);
+	if (status == STATUS_OK)
+		status = arrange_codes(block, entry->column.order, &raw, &column->codes);
+	column->entries = entries;
+	column->entry_count = raw.entries + 1;
+	return status;
+}
+
+static uint64_t *new_bits(struct block *block)
+{
+	return arena_calloc(&block->arena, (size_t)block->image.rows / WORD_BITS + 1, sizeof(uint64_t));
+}
+
+static enum status read_numbers(struct block *block, const struct image_entry *entry, struct column *column)
+{
+	struct raw_numbers raw;
+	const uint32_t *stored_rows = NULL;
+	enum order order = entry->column.order;
+	enum status status = decode_numbers(entry, &block->arena, &raw);
+	if (status == STATUS_OK)
+		status = block_stored_rows(block, order, &stored_rows);
+	if (status != STATUS_OK)
+		return status;
+	uint32_t rows = block->image.rows;
+	if (raw.places != (order == ORDER_GROUP ? block->group_count : rows))
+		return STATUS_DAMAGED;
+	int64_t *values = arena_calloc(&block->arena, (size_t)rows + 1, sizeof(*values));
+	uint64_t *present = new_bits(block);
+	if (values == NULL || present == NULL)
+		return STATUS_NO_MEMORY;
+	uint32_t *position = NULL;
+	if (order == ORDER_GROUPED) {
+		position = arena_alloc(&block->arena, ((size_t)rows + 1) * sizeof(*position));
+		if (position == NULL)
+			return STATUS_NO_MEMORY;
+		for (uint32_t i = 0; i < rows; i++)
+			position[stored_rows[i]] = i;
+	}
+	for (uint32_t i = 0; i < block->live; i++) {
+		uint32_t row = block->live_rows ? block->live_rows[i] : i;
+		uint32_t place = order == ORDER_GROUP ? block->groups[row] - 1 : position ? position[row] : row;
+		values[i] = raw.values[place];
+		uint64_t has = raw.present ? raw.present[place / WORD_BITS] >> (place % WORD_BITS) & 1 : 1;
+		present[i / WORD_BITS] |= has << (i % WORD_BITS);
+	}
+	column->numbers = values;
+	column->present = present;
+	return STATUS_OK;
+}
+
+/* A number every row has: seq, or the receive time of a part. */
+static enum status make_numbers(struct block *block, int64_t first, int64_t step, struct column *column)
+{
+	int64_t *values = arena_alloc(&block->arena, ((size_t)block->live + 1) * sizeof(*values));
+	uint64_t *present = new_bits(block);
+	if (values == NULL || present == NULL)
+		return STATUS_NO_MEMORY;
+	for (uint32_t i = 0; i < block->live; i++) {
+		values[i] = first + step * (int64_t)i;
+		present[i / WORD_BITS] |= UINT64_C(1) << (i % WORD_BITS);
+	}
+	column->numbers = values;
+	column->present = present;
+	return STATUS_OK;
+}
+
+static enum status fetch_payload(struct block *block, const uint8_t *key, struct text *text)
+{
+	if (block->source.get == NULL)
+		return STATUS_NOT_FOUND;
+	return block->source.get(block->source.context, key, &block->arena, text);
+}
+
+/* Where each row's payload is: in the rendered bytes, or (reference != NULL) elsewhere. */
+struct place {
+	size_t start, end;
+	const char *reference;
+};
+
+static enum status render_rows(struct block *block, enum payload payload, struct place *places)
+{
+	struct payload_walk walk;
+	const uint32_t *stored_rows = NULL;
+	struct buf *out = &block->rendered[payload];
+	enum status status = payload_walk_open(block, payload, &walk);
+	if (status == STATUS_OK)
+		status = payload_walk_render(block, &walk);
+	if (status == STATUS_OK)
+		status = block_stored_rows(block, walk.order, &stored_rows);
+	for (uint32_t i = 0; i < block->image.rows && status == STATUS_OK; i++) {
+		struct place place = {out->len, 0, NULL};
+		uint32_t code = walk.shapes.codes[i];
+		if (code == PAYLOAD_CODE_REFERENCE && walk.reference_next < walk.reference_count)
+			place.reference = walk.keys.at + (size_t)walk.reference_next * SHA256_BYTES;
+		status = payload_walk_put(&walk, code, out, NULL, NULL);
+		place.end = out->len;
+		places[stored_rows ? stored_rows[i] : i] = place;
+	}
+	return status;
+}
+
+/* Payloads that are kept elsewhere are fetched for all rows only when the whole column is asked for. */
+static enum status read_payload(struct block *block, enum payload payload, struct column *column)
+{
+	struct place *places = arena_calloc(&block->arena, (size_t)block->image.rows + 1, sizeof(*places));
+	struct text *entries = arena_calloc(&block->arena, (size_t)block->live + 1, sizeof(*entries));
+	uint32_t *codes = arena_calloc(&block->arena, (size_t)block->live + 1, sizeof(*codes));
+	if (places == NULL || entries == NULL || codes == NULL)
+		return STATUS_NO_MEMORY;
+	enum status status = render_rows(block, payload, places);
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < block->live && status == STATUS_OK; i++) {
+		const struct place *place = &places[block->live_rows ? block->live_rows[i] : i];
+		struct text text = {block->rendered[payload].at + place->start, place->end - place->start};
+		if (place->reference)
+			text = (struct text){place->reference, 0};
+		else if (text.len == 0)
+			continue;
+		entries[++count] = text;
+		codes[i] = count;
+	}
+	column->codes = codes;
+	column->entries = entries;
+	column->entry_count = count + 1;
+	return status;
+}
+
+static enum status load_column(struct block *block, unsigned field, struct column *column)
+{
+	enum field_type type = (enum field_type)field_types[field];
+	const struct image_entry *entry = block_entry(block, field, SUB_FIELD);
+	column->rows = block->live;
+	column->is_number = field_is_number(type);
+	if (field == FIELD_SEQ)
+		return make_numbers(block, (int64_t)block->first_seq, 1, column);
+	if (entry == NULL)
+		return field == FIELD_RECV_TIME && block->is_part ? make_numbers(block, block->recv_time, 0, column)
+								  : STATUS_NOT_FOUND;
+	if (type == FIELD_TYPE_NONE)
+		return STATUS_NOT_FOUND; /* a field of a newer table */
+	if (type == FIELD_TYPE_PAYLOAD)
+		return read_payload(block, payload_at(field), column);
+	return column->is_number ? read_numbers(block, entry, column) : read_texts(block, entry, column);
+}
+
+/* The column with references not yet fetched (texts of length 0 that point to a key). */
+static enum status ask_column(struct block *block, unsigned field, const struct column **column)
+{
+	if (field >= FIELD_LIMIT)
+		return STATUS_NOT_FOUND;
+	if (block->state[field] == COLUMN_UNKNOWN) {
+		struct column made = {0};
+		enum status status = load_column(block, field, &made);
+		if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+			return status;
+		block->column[field] = made;
+		block->state[field] = status == STATUS_OK ? COLUMN_HERE : COLUMN_ABSENT;
+	}
+	*column = &block->column[field];
+	return block->state[field] == COLUMN_HERE ? STATUS_OK : STATUS_NOT_FOUND;
+}
+
+static enum status fetch_entry(struct block *block, const struct column *column, uint32_t code)
+{
+	struct text *text = (struct text *)(uintptr_t)&column->entries[code];
+	if (text->len > 0)
+		return STATUS_OK;
+	enum status status = fetch_payload(block, (const uint8_t *)text->at, text);
+	return status == STATUS_OK && text->len == 0 ? STATUS_DAMAGED : status;
+}
+
+enum status block_column(struct block *block, unsigned field, struct column *column)
+{
+	const struct column *found = NULL;
+	enum status status = ask_column(block, field, &found);
+	if (status != STATUS_OK)
+		return status;
+	if (field_types[field] == FIELD_TYPE_PAYLOAD)
+		for (uint32_t code = 1; code < found->entry_count && status == STATUS_OK; code++)
+			status = fetch_entry(block, found, code);
+	if (status == STATUS_OK)
+		*column = *found;
+	return status;
+}
+
+static enum status fill_field(struct block *block, uint32_t row, unsigned field, struct event *event)
+{
+	const struct column *column = NULL;
+	enum status status = ask_column(block, field, &column);
+	if (status != STATUS_OK)
+		return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+	if (column->is_number) {
+		if (column->present[row / WORD_BITS] >> (row % WORD_BITS) & 1)
+			event_set_number(event, field, column->numbers[row]);
+		return STATUS_OK;
+	}
+	uint32_t code = column->codes[row];
+	if (code == 0)
+		return STATUS_OK;
+	if (field_types[field] == FIELD_TYPE_PAYLOAD)
+		status = fetch_entry(block, column, code);
+	if (status == STATUS_OK)
+		event_set_text(event, field, column->entries[code]);
+	return status;
+}
+
+enum status block_event(struct block *block, uint32_t row, struct event *event)
+{
+	if (row >= block->live)
+		return STATUS_NOT_FOUND;
+	event_clear(event);
+	memset(event->payload, 0, sizeof(event->payload));
+	for (unsigned field = 1; field < FIELD_LIMIT; field++) {
+		if (block->first_entry[field] == 0 && field != FIELD_SEQ && field != FIELD_RECV_TIME)
+			continue;
+		enum status status = fill_field(block, row, field, event);
+		if (status != STATUS_OK)
+			return status;
+	}
+	return STATUS_OK;
+}

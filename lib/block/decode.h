@@ -1,0 +1,45 @@
+/* decode - one column of an image, in the order it is stored, as it is stored: nothing rendered, nothing copied twice. */
+#ifndef MCPLEDGER_BLOCK_DECODE_H
+#define MCPLEDGER_BLOCK_DECODE_H
+
+#include "crypto.h"
+#include "form.h"
+#include "image.h"
+
+struct raw_texts {
+	enum form form;
+	unsigned width;
+	enum map map;
+	uint32_t places;
+	uint32_t entries;
+	const uint32_t *codes;   /* per place; NULL for MAP_ALL: place i has code i + 1 */
+	const uint8_t *binary;   /* entries * width bytes, not for FORM_TEXT */
+	const struct text *kept; /* the entries of FORM_TEXT, else the odd ones */
+	const uint32_t *odd;     /* which entries are odd, ascending */
+	uint32_t odd_count;
+};
+
+struct raw_numbers {
+	uint32_t places;
+	const int64_t *values;   /* per place; defined where present */
+	const uint64_t *present; /* NULL: all */
+};
+
+/* The payload column's own part; leaves are columns of their own. */
+struct raw_shapes {
+	const uint32_t *codes; /* per row, see FORM_PAYLOAD */
+	uint32_t rows;
+	uint32_t shapes;
+	const struct text *templates;
+	const uint32_t *hole_starts; /* shapes + 1 of them: in holes */
+	const uint32_t *holes;       /* leaf column numbers */
+};
+
+/* All: STATUS_DAMAGED, STATUS_NO_MEMORY.  What is filled lives in the arena or in the image. */
+enum status decode_texts(const struct image_entry *entry, struct arena *arena, struct raw_texts *raw) MUST_CHECK;
+enum status decode_numbers(const struct image_entry *entry, struct arena *arena, struct raw_numbers *raw) MUST_CHECK;
+enum status decode_shapes(const struct image_entry *entry, struct arena *arena, struct raw_shapes *raw) MUST_CHECK;
+/* Renders all entries into texts[0..entries), which the arena must outlive. */
+enum status decode_entries(const struct raw_texts *raw, struct arena *arena, struct text *texts) MUST_CHECK;
+
+#endif

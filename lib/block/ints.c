@@ -1,0 +1,368 @@
+#include "ints.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "codec.h"
+
+enum { INTS_CONST, INTS_FIXED, INTS_PLANES };
+enum { PLANE_CONST, PLANE_RAW, PLANE_PACKED };
+enum {
+	WORD_BYTES = 8,
+	VARINT_BYTES_MAX = 10,
+	DIFFERENCES_MAX = 2,
+	BYTE_VALUES = 256,
+	SAMPLE_MAX = 1024,
+	PACK_MIN = 32
+};
+
+void varint_put(struct buf *out, uint64_t number)
+{
+	uint8_t bytes[VARINT_BYTES_MAX];
+	size_t len = 0;
+	while (number >= 0x80) {
+		bytes[len++] = (uint8_t)(number | 0x80);
+		number >>= 7;
+	}
+	bytes[len++] = (uint8_t)number;
+	buf_put(out, bytes, len);
+}
+
+bool varint_get(struct text text, size_t *at, uint64_t *number)
+{
+	uint64_t value = 0;
+	size_t next = *at;
+	for (unsigned shift = 0; shift < 64 && next < text.len; shift += 7) {
+		uint8_t byte = (uint8_t)text.at[next++];
+		if (shift == 63 && byte > 1)
+			return false;
+		value |= (uint64_t)(byte & 0x7f) << shift;
+		if (byte < 0x80) {
+			*number = value;
+			*at = next;
+			return true;
+		}
+	}
+	return false;
+}
+
+static unsigned bytes_for(uint64_t range)
+{
+	return range ? (64 - (unsigned)__builtin_clzll(range) + 7) / 8 : 0;
+}
+
+static void put_const(struct buf *out, int64_t value)
+{
+	buf_put_byte(out, INTS_CONST);
+	varint_put(out, zigzag(value));
+}
+
+/* Room for count words of `width` bytes, with slack so that each may be written as a whole word. */
+static char *begin_fixed(struct buf *out, unsigned width, int64_t base, size_t count)
+{
+	buf_put_byte(out, INTS_FIXED);
+	buf_put_byte(out, (uint8_t)width);
+	varint_put(out, zigzag(base));
+	return buf_reserve(out, count * width + WORD_BYTES);
+}
+
+void ints_put_fixed(struct buf *out, const int64_t *values, size_t count)
+{
+	if (count == 0)
+		return;
+	int64_t min = values[0];
+	int64_t max = values[0];
+	for (size_t i = 1; i < count; i++) {
+		min = values[i] < min ? values[i] : min;
+		max = values[i] > max ? values[i] : max;
+	}
+	unsigned width = bytes_for((uint64_t)max - (uint64_t)min);
+	if (width == 0) {
+		put_const(out, min);
+		return;
+	}
+	char *to = begin_fixed(out, width, min, count);
+	if (to == NULL)
+		return;
+	for (size_t i = 0; i < count; i++, to += width) {
+		uint64_t word = (uint64_t)values[i] - (uint64_t)min;
+		memcpy(to, &word, sizeof(word));
+	}
+	out->len += count * width;
+}
+
+void ints_put_codes_fixed(struct buf *out, const uint32_t *codes, size_t count)
+{
+	if (count == 0)
+		return;
+	uint32_t any = 0;
+	bool same = true;
+	for (size_t i = 0; i < count; i++) {
+		any |= codes[i];
+		same &= codes[i] == codes[0];
+	}
+	if (same) {
+		put_const(out, codes[0]);
+		return;
+	}
+	unsigned width = bytes_for(any);
+	char *to = begin_fixed(out, width, 0, count);
+	if (to == NULL)
+		return;
+	if (width == 1) {
+		for (size_t i = 0; i < count; i++)
+			to[i] = (char)codes[i];
+	} else {
+		for (size_t i = 0; i < count; i++, to += width)
+			memcpy(to, &codes[i], sizeof(codes[i]));
+	}
+	out->len += count * width;
+}
+
+/* What one plane would take, from the frequencies of its bytes. */
+static double plane_bits(const uint32_t counts[BYTE_VALUES], size_t count)
+{
+	double bits = 0;
+	for (unsigned value = 0; value < BYTE_VALUES; value++)
+		if (counts[value])
+			bits -= counts[value] * log2((double)counts[value] / (double)count);
+	return bits;
+}
+
+static void count_plane(const uint64_t *words, size_t count, unsigned plane, uint32_t counts[BYTE_VALUES])
+{
+	memset(counts, 0, BYTE_VALUES * sizeof(*counts));
+	for (size_t i = 0; i < count; i++)
+		counts[words[i] >> plane * 8 & 0xff]++;
+}
+
+/* Takes differences in place (wrapping) `order` times; the first `order` words stay as the starts. */
+static void take_differences(uint64_t *words, size_t count, unsigned order)
+{
+	for (unsigned d = 0; d < order; d++)
+		for (size_t i = count - 1; i > d; i--)
+			words[i] -= words[i - 1];
+}
+
+/* Subtracts the smallest (as signed) and returns it. */
+static int64_t take_base(uint64_t *words, size_t count, uint64_t *range)
+{
+	int64_t min = (int64_t)words[0];
+	int64_t max = min;
+	for (size_t i = 1; i < count; i++) {
+		int64_t word = (int64_t)words[i];
+		min = word < min ? word : min;
+		max = word > max ? word : max;
+	}
+	for (size_t i = 0; i < count; i++)
+		words[i] -= (uint64_t)min;
+	*range = (uint64_t)max - (uint64_t)min;
+	return min;
+}
+
+/* The order of differences that takes fewest bits in a sample from the middle. */
+static unsigned best_order(const int64_t *values, size_t count)
+{
+	uint64_t words[SAMPLE_MAX];
+	uint32_t counts[BYTE_VALUES];
+	size_t sample = count < SAMPLE_MAX ? count : SAMPLE_MAX;
+	const int64_t *from = values + (count - sample) / 2;
+	unsigned best = 0;
+	double best_bits = INFINITY;
+	for (unsigned order = 0; order <= DIFFERENCES_MAX && order + 1 < sample; order++) {
+		memcpy(words, from, sample * sizeof(*words));
+		take_differences(words, sample, order);
+		uint64_t range = 0;
+		(void)take_base(words + order, sample - order, &range);
+		double bits = 0;
+		for (unsigned plane = 0; plane < bytes_for(range); plane++) {
+			count_plane(words + order, sample - order, plane, counts);
+			bits += plane_bits(counts, sample - order);
+		}
+		if (bits < best_bits * 0.98) {
+			best = order;
+			best_bits = bits;
+		}
+	}
+	return best;
+}
+
+static void put_plane(struct buf *out, const uint64_t *words, size_t count, unsigned plane, char *bytes)
+{
+	uint32_t counts[BYTE_VALUES];
+	count_plane(words, count, plane, counts);
+	uint8_t first = (uint8_t)(words[0] >> plane * 8);
+	if (counts[first] == count) {
+		buf_put_byte(out, PLANE_CONST);
+		buf_put_byte(out, first);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		bytes[i] = (char)(words[i] >> plane * 8);
+	if (count >= PACK_MIN && plane_bits(counts, count) < 8.0 * 0.95 * (double)count) {
+		struct buf packed;
+		buf_init(&packed, SIZE_MAX / 4);
+		struct text plain = {bytes, count};
+		if (codec_pack(plain, CODEC_ZLIB, CODEC_FAST, &packed) == STATUS_OK &&
+			packed.len < count - count / 16) {
+			buf_put_byte(out, PLANE_PACKED);
+			varint_put(out, packed.len);
+			buf_put(out, packed.at, packed.len);
+			buf_finish(&packed);
+			return;
+		}
+		buf_finish(&packed);
+	}
+	buf_put_byte(out, PLANE_RAW);
+	buf_put(out, bytes, count);
+}
+
+void ints_put_planes(struct buf *out, const int64_t *values, size_t count)
+{
+	if (count == 0)
+		return;
+	size_t same = 1;
+	while (same < count && values[same] == values[0])
+		same++;
+	if (same == count) {
+		put_const(out, values[0]);
+		return;
+	}
+	uint64_t *words = malloc(count * (sizeof(*words) + 1));
+	if (words == NULL) {
+		out->failed = STATUS_NO_MEMORY;
+		return;
+	}
+	memcpy(words, values, count * sizeof(*words));
+	unsigned order = best_order(values, count);
+	take_differences(words, count, order);
+	buf_put_byte(out, INTS_PLANES);
+	buf_put_byte(out, (uint8_t)order);
+	for (unsigned i = 0; i < order; i++)
+		varint_put(out, zigzag((int64_t)words[i]));
+	uint64_t range = 0;
+	int64_t base = take_base(words + order, count - order, &range);
+	varint_put(out, zigzag(base));
+	buf_put_byte(out, (uint8_t)bytes_for(range));
+	for (unsigned plane = 0; plane < bytes_for(range); plane++)
+		put_plane(out, words + order, count - order, plane, (char *)(words + count));
+	free(words);
+}
+
+static enum status get_fixed(struct text text, size_t at, int64_t *values, size_t count)
+{
+	uint64_t base = 0;
+	if (at >= text.len)
+		return STATUS_DAMAGED;
+	unsigned width = (uint8_t)text.at[at++];
+	if (width == 0 || width > WORD_BYTES || !varint_get(text, &at, &base) || (text.len - at) / width != count ||
+		(text.len - at) % width != 0)
+		return STATUS_DAMAGED;
+	uint64_t low = (uint64_t)unzigzag(base);
+	const char *from = text.at + at;
+	const char *whole_end = text.at + text.len - WORD_BYTES;
+	uint64_t mask = width == WORD_BYTES ? UINT64_MAX : (UINT64_C(1) << width * 8) - 1;
+	for (size_t i = 0; i < count; i++, from += width) {
+		uint64_t word = 0;
+		if (text.len >= WORD_BYTES && from <= whole_end)
+			memcpy(&word, from, sizeof(word));
+		else
+			memcpy(&word, from, width);
+		values[i] = (int64_t)((word & mask) + low);
+	}
+	return STATUS_OK;
+}
+
+/* Adds one plane to words; bytes is scratch of count bytes. */
+static enum status get_plane(struct text text, size_t *at, unsigned plane, uint64_t *words, size_t count, char *bytes)
+{
+	if (*at >= text.len)
+		return STATUS_DAMAGED;
+	uint8_t how = (uint8_t)text.at[(*at)++];
+	size_t left = text.len - *at;
+	const char *from = text.at + *at;
+	uint64_t len = 0;
+	if (how == PLANE_CONST && left > 0) {
+		uint64_t value = (uint64_t)(uint8_t)*from << plane * 8;
+		for (size_t i = 0; i < count; i++)
+			words[i] |= value;
+		(*at)++;
+		return STATUS_OK;
+	}
+	if (how == PLANE_RAW && left >= count) {
+		*at += count;
+	} else if (how == PLANE_PACKED && varint_get(text, at, &len) && len <= text.len - *at) {
+		enum status status = codec_unpack_exact((struct text){text.at + *at, (size_t)len}, bytes, count);
+		if (status != STATUS_OK)
+			return status == STATUS_INVALID ? STATUS_DAMAGED : status;
+		from = bytes;
+		*at += (size_t)len;
+	} else {
+		return STATUS_DAMAGED;
+	}
+	for (size_t i = 0; i < count; i++)
+		words[i] |= (uint64_t)(uint8_t)from[i] << plane * 8;
+	return STATUS_OK;
+}
+
+static enum status get_planes(struct text text, size_t at, struct arena *arena, uint64_t *words, size_t count)
+{
+	uint64_t number = 0;
+	if (at >= text.len)
+		return STATUS_DAMAGED;
+	unsigned order = (uint8_t)text.at[at++];
+	if (order > DIFFERENCES_MAX || order >= count)
+		return STATUS_DAMAGED;
+	for (unsigned i = 0; i < order; i++) {
+		if (!varint_get(text, &at, &number))
+			return STATUS_DAMAGED;
+		words[i] = (uint64_t)unzigzag(number);
+	}
+	if (!varint_get(text, &at, &number) || at >= text.len)
+		return STATUS_DAMAGED;
+	uint64_t base = (uint64_t)unzigzag(number);
+	unsigned planes = (uint8_t)text.at[at++];
+	if (planes > WORD_BYTES)
+		return STATUS_DAMAGED;
+	char *bytes = arena_alloc(arena, count);
+	if (bytes == NULL)
+		return STATUS_NO_MEMORY;
+	memset(words + order, 0, (count - order) * sizeof(*words));
+	for (unsigned plane = 0; plane < planes; plane++) {
+		enum status status = get_plane(text, &at, plane, words + order, count - order, bytes);
+		if (status != STATUS_OK)
+			return status;
+	}
+	if (at != text.len)
+		return STATUS_DAMAGED;
+	for (size_t i = order; i < count; i++)
+		words[i] += base;
+	for (unsigned d = order; d-- > 0;)
+		for (size_t i = d + 1; i < count; i++)
+			words[i] += words[i - 1];
+	return STATUS_OK;
+}
+
+enum status ints_get(struct text text, struct arena *arena, int64_t *values, size_t count)
+{
+	if (count == 0)
+		return text.len == 0 ? STATUS_OK : STATUS_DAMAGED;
+	if (text.len == 0)
+		return STATUS_DAMAGED;
+	size_t at = 1;
+	uint64_t number = 0;
+	switch (text.at[0]) {
+	case INTS_CONST:
+		if (!varint_get(text, &at, &number) || at != text.len)
+			return STATUS_DAMAGED;
+		for (size_t i = 0; i < count; i++)
+			values[i] = unzigzag(number);
+		return STATUS_OK;
+	case INTS_FIXED:
+		return get_fixed(text, at, values, count);
+	case INTS_PLANES:
+		return get_planes(text, at, arena, (uint64_t *)values, count);
+	default:
+		return STATUS_DAMAGED;
+	}
+}

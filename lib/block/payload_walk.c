@@ -1,0 +1,140 @@
+/* Payloads of an image, row by row in stored order. */
+#include "reader.h"
+#include "rows.h"
+
+enum status payload_walk_open(struct block *block, enum payload payload, struct payload_walk *walk)
+{
+	unsigned field = payload_fields[payload];
+	const struct image_entry *entry = block_entry(block, field, SUB_FIELD);
+	*walk = (struct payload_walk){0};
+	if (entry == NULL)
+		return STATUS_NOT_FOUND;
+	enum status status = decode_shapes(entry, &block->arena, &walk->shapes);
+	if (status != STATUS_OK)
+		return status;
+	if (walk->shapes.rows != block->image.rows || entry->column.order == ORDER_GROUP)
+		return STATUS_DAMAGED;
+	walk->order = entry->column.order;
+	const struct image_entry *raw = block_entry(block, field, SUB_RAW);
+	if (raw)
+		status = decode_texts(raw, &block->arena, &walk->raw);
+	const struct image_entry *references = block_entry(block, field, SUB_REFERENCES);
+	if (references && status == STATUS_OK) {
+		struct stream_cursor cursor = {.entry = references, .arena = &block->arena};
+		walk->reference_count = references->column.entries;
+		walk->keys = cursor_bytes(&cursor);
+		walk->sizes = cursor_ints(&cursor, walk->reference_count);
+		status = cursor.status;
+		if (status == STATUS_OK && walk->keys.len != (size_t)walk->reference_count * SHA256_BYTES)
+			status = STATUS_DAMAGED;
+	}
+	uint32_t holes = walk->shapes.hole_starts[walk->shapes.shapes];
+	for (uint32_t i = 0; i < holes; i++)
+		if (walk->shapes.holes[i] >= walk->leaf_count)
+			walk->leaf_count = walk->shapes.holes[i] + 1;
+	walk->leaf = arena_calloc(&block->arena, (size_t)walk->leaf_count + 1, sizeof(*walk->leaf));
+	if (walk->leaf == NULL)
+		return STATUS_NO_MEMORY;
+	uint32_t first = block->first_entry[field] - 1;
+	for (uint32_t i = first; i < block->image.columns && status == STATUS_OK; i++) {
+		const struct image_column *column = &block->image.entry[i].column;
+		if (column->field != field)
+			break;
+		if (column->sub < SUB_LEAF_FIRST || column->sub - SUB_LEAF_FIRST >= walk->leaf_count)
+			continue;
+		struct leaf_walk *leaf = &walk->leaf[column->sub - SUB_LEAF_FIRST];
+		status = decode_texts(&block->image.entry[i], &block->arena, &leaf->texts);
+		leaf->open = true;
+	}
+	return status;
+}
+
+static enum status render_entries(struct block *block, const struct raw_texts *raw, struct text **entries)
+{
+	struct text *made = arena_alloc(&block->arena, ((size_t)raw->entries + 1) * sizeof(*made));
+	if (made == NULL)
+		return STATUS_NO_MEMORY;
+	*entries = made;
+	return decode_entries(raw, &block->arena, made);
+}
+
+enum status payload_walk_render(struct block *block, struct payload_walk *walk)
+{
+	enum status status = STATUS_OK;
+	if (walk->raw.places)
+		status = render_entries(block, &walk->raw, &walk->raw_entries);
+	for (uint32_t i = 0; i < walk->leaf_count && status == STATUS_OK; i++)
+		if (walk->leaf[i].open)
+			status = render_entries(block, &walk->leaf[i].texts, &walk->leaf[i].entries);
+	return status;
+}
+
+/* The entry at a column's next place. */
+static bool take(const struct raw_texts *texts, const struct text *entries, uint32_t *next, struct text *text)
+{
+	if (entries == NULL || *next >= texts->places)
+		return false;
+	uint32_t place = (*next)++;
+	uint32_t code = texts->codes ? texts->codes[place] : place + 1;
+	if (code == 0)
+		return false;
+	*text = entries[code - 1];
+	return true;
+}
+
+static enum status put_shape(
+	struct payload_walk *walk, uint32_t shape, struct buf *out, struct json_leaf *leaves, uint32_t *leaf_count)
+{
+	struct text template = walk->shapes.templates[shape];
+	const uint32_t *hole = walk->shapes.holes + walk->shapes.hole_starts[shape];
+	uint32_t count = walk->shapes.hole_starts[shape + 1] - walk->shapes.hole_starts[shape];
+	size_t start = out->len;
+	size_t from = 0;
+	if (leaves && count > SHAPE_LEAVES_MAX)
+		return STATUS_DAMAGED;
+	for (uint32_t k = 0; k < count; k++) {
+		size_t at = from;
+		while (template.at[at] != HOLE_RAW && template.at[at] != HOLE_STRING)
+			at++;
+		bool quoted = template.at[at] == HOLE_STRING;
+		struct leaf_walk *leaf = &walk->leaf[hole[k]];
+		struct text text;
+		if (!take(&leaf->texts, leaf->entries, &leaf->next, &text))
+			return STATUS_DAMAGED;
+		buf_put(out, template.at + from, at - from);
+		size_t leaf_start = out->len - start;
+		if (quoted)
+			buf_put_byte(out, '"');
+		buf_put_text(out, text);
+		if (quoted)
+			buf_put_byte(out, '"');
+		if (leaves)
+			leaves[k] = (struct json_leaf){(uint32_t)leaf_start, (uint32_t)(out->len - start - leaf_start)};
+		from = at + 1;
+	}
+	buf_put(out, template.at + from, template.len - from);
+	if (leaf_count)
+		*leaf_count = count;
+	return STATUS_OK;
+}
+
+enum status payload_walk_put(
+	struct payload_walk *walk, uint32_t code, struct buf *out, struct json_leaf *leaves, uint32_t *leaf_count)
+{
+	struct text text;
+	enum status status = STATUS_OK;
+	if (code == PAYLOAD_CODE_REFERENCE) {
+		if (walk->reference_next >= walk->reference_count)
+			return STATUS_DAMAGED;
+		walk->reference_next++;
+	} else if (code == PAYLOAD_CODE_RAW) {
+		if (!take(&walk->raw, walk->raw_entries, &walk->raw_next, &text))
+			return STATUS_DAMAGED;
+		buf_put_text(out, text);
+	} else if (code >= PAYLOAD_CODE_SHAPE) {
+		status = put_shape(walk, code - PAYLOAD_CODE_SHAPE, out, leaves, leaf_count);
+	}
+	if (status == STATUS_OK && buf_status(out) != STATUS_OK)
+		status = buf_status(out) == STATUS_LIMIT ? STATUS_DAMAGED : STATUS_NO_MEMORY;
+	return status;
+}

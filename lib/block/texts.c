@@ -1,0 +1,280 @@
+#include "texts.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+enum {
+	SLOTS_MIN = 32,
+	PROBES_MAX = 16,   /* an emitter that makes hashes collide only loses the sharing */
+	UNIQUE_AFTER = 64, /* so many different texts in a row: the column is not searched any more */
+	ODD_MIN = 16,
+	ODD_SHARE = 4, /* more than one in four odd: give the form up */
+	BYTES_MIN = 1024,
+};
+
+void texts_finish(struct texts *texts)
+{
+	free(texts->binary);
+	free(texts->bytes);
+	free(texts->ends);
+	free(texts->odd);
+	free(texts->codes);
+	free(texts->slots);
+	*texts = (struct texts){0};
+}
+
+void texts_clear(struct texts *texts)
+{
+	texts->count = texts->last = texts->odd_count = texts->places = texts->slot_used = texts->hits = 0;
+	texts->unique = false;
+	if (texts->slots)
+		memset(texts->slots, 0, texts->slot_count * sizeof(*texts->slots));
+}
+
+static bool is_odd(const struct texts *texts, uint32_t entry, uint32_t *k)
+{
+	uint32_t low = 0;
+	uint32_t high = texts->odd_count;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (texts->odd[middle] < entry)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*k = low;
+	return low < texts->odd_count && texts->odd[low] == entry;
+}
+
+struct text texts_entry(const struct texts *texts, uint32_t entry, char scratch[FORM_RENDERED_MAX])
+{
+	uint32_t k = entry;
+	if (texts->form == FORM_TEXT || (texts->odd_count && is_odd(texts, entry, &k)))
+		return texts_kept(texts, k);
+	size_t len = form_render(texts->form, texts->width, texts->binary + (size_t)entry * texts->width, scratch);
+	return (struct text){scratch, len};
+}
+
+/* A text as the column would keep it: its binary form, or itself when it is odd. */
+struct key {
+	struct text text;
+	uint64_t hash;
+	bool odd;
+	uint8_t binary[FORM_WIDTH_MAX];
+};
+
+static bool entry_is(const struct texts *texts, uint32_t entry, const struct key *key)
+{
+	uint32_t k = entry;
+	if (texts->form == FORM_TEXT)
+		return text_equal(texts_kept(texts, k), key->text);
+	bool odd = texts->odd_count && is_odd(texts, entry, &k);
+	if (odd != key->odd)
+		return false;
+	return odd ? text_equal(texts_kept(texts, k), key->text)
+		   : memcmp(texts->binary + (size_t)entry * texts->width, key->binary, texts->width) == 0;
+}
+
+static uint64_t hash_of(const struct texts *texts, const struct key *key)
+{
+	if (key->odd || texts->form == FORM_TEXT)
+		return XXH3_64bits(key->text.at, key->text.len);
+	return XXH3_64bits(key->binary, texts->width);
+}
+
+static void slot_put(struct texts *texts, uint64_t hash, uint32_t code)
+{
+	size_t mask = texts->slot_count - 1;
+	size_t at = hash & mask;
+	for (unsigned probe = 0; probe < PROBES_MAX; probe++, at = (at + 1) & mask) {
+		if (texts->slots[at].code == 0) {
+			texts->slots[at] = (struct texts_slot){(uint32_t)(hash >> 32), code};
+			texts->slot_used++;
+			return;
+		}
+	}
+}
+
+static void key_of_entry(const struct texts *texts, uint32_t entry, struct key *key)
+{
+	uint32_t k = entry;
+	key->odd = texts->form != FORM_TEXT && texts->odd_count && is_odd(texts, entry, &k);
+	if (key->odd || texts->form == FORM_TEXT)
+		key->text = texts_kept(texts, k);
+	else
+		memcpy(key->binary, texts->binary + (size_t)entry * texts->width, texts->width);
+	key->hash = hash_of(texts, key);
+}
+
+/* Makes the table of `slot_count` slots from the entries. */
+static bool slots_make(struct texts *texts, size_t slot_count)
+{
+	struct texts_slot *slots = calloc(slot_count, sizeof(*slots));
+	if (slots == NULL)
+		return false;
+	free(texts->slots);
+	texts->slots = slots;
+	texts->slot_count = slot_count;
+	texts->slot_used = 0;
+	for (uint32_t entry = 0; entry < texts->count; entry++) {
+		struct key key;
+		key_of_entry(texts, entry, &key);
+		slot_put(texts, key.hash, entry + 1);
+	}
+	return true;
+}
+
+static bool bytes_add(struct texts *texts, uint32_t k, struct text text)
+{
+	uint32_t start = k ? texts->ends[k - 1] : 0;
+	if (text.len > UINT32_MAX / 2 - start || !array_need(&texts->ends, &texts->ends_capacity, (size_t)k + 1) ||
+		!array_need(&texts->bytes, &texts->bytes_capacity, start + text.len + BYTES_MIN))
+		return false;
+	if (text.len)
+		memcpy(texts->bytes + start, text.at, text.len);
+	texts->ends[k] = start + (uint32_t)text.len;
+	return true;
+}
+
+/* Gives the form up: every entry becomes a text. */
+static bool become_texts(struct texts *texts)
+{
+	struct texts plain = {.form = FORM_TEXT};
+	char scratch[FORM_RENDERED_MAX];
+	for (uint32_t entry = 0; entry < texts->count; entry++) {
+		if (!bytes_add(&plain, entry, texts_entry(texts, entry, scratch))) {
+			free(plain.bytes);
+			free(plain.ends);
+			return false;
+		}
+	}
+	free(texts->bytes);
+	free(texts->ends);
+	texts->bytes = plain.bytes;
+	texts->bytes_capacity = plain.bytes_capacity;
+	texts->ends = plain.ends;
+	texts->ends_capacity = plain.ends_capacity;
+	texts->form = FORM_TEXT;
+	texts->width = 0;
+	texts->odd_count = 0;
+	if (texts->slot_count && !texts->unique && !slots_make(texts, texts->slot_count))
+		texts->unique = true; /* without memory for the table the texts are only not shared */
+	return true;
+}
+
+static bool entry_add(struct texts *texts, const struct key *key)
+{
+	if (texts->form == FORM_TEXT) {
+		if (!bytes_add(texts, texts->count, key->text))
+			return false;
+	} else {
+		size_t end = ((size_t)texts->count + 1) * texts->width;
+		if (!array_need(&texts->binary, &texts->binary_capacity, end))
+			return false;
+		uint8_t *to = texts->binary + end - texts->width;
+		if (key->odd) {
+			if (!array_need(&texts->odd, &texts->odd_capacity, (size_t)texts->odd_count + 1) ||
+				!bytes_add(texts, texts->odd_count, key->text))
+				return false;
+			texts->odd[texts->odd_count++] = texts->count;
+			memset(to, 0, texts->width);
+		} else {
+			memcpy(to, key->binary, texts->width);
+		}
+	}
+	texts->count++;
+	return true;
+}
+
+/* Numbers are cheaper as they are than through a dictionary. */
+static bool is_searched(const struct texts *texts)
+{
+	return !texts->unique && texts->form != FORM_INT && texts->form != FORM_QUOTED;
+}
+
+static uint32_t find(const struct texts *texts, const struct key *key)
+{
+	size_t mask = texts->slot_count - 1;
+	size_t at = key->hash & mask;
+	uint32_t tag = (uint32_t)(key->hash >> 32);
+	for (unsigned probe = 0; probe < PROBES_MAX; probe++, at = (at + 1) & mask) {
+		struct texts_slot slot = texts->slots[at];
+		if (slot.code == 0)
+			return 0;
+		if (slot.tag == tag && entry_is(texts, slot.code - 1, key))
+			return slot.code;
+	}
+	return 0;
+}
+
+bool texts_code(struct texts *texts, struct text text, uint32_t *code)
+{
+	if (texts->count == 0)
+		texts->form = form_of(text, &texts->width);
+	struct key key = {.text = text};
+	key.odd = texts->form != FORM_TEXT && !form_parse(texts->form, texts->width, text, key.binary);
+	bool searched = is_searched(texts);
+	if (texts->last && searched && entry_is(texts, texts->last - 1, &key)) {
+		texts->hits++;
+		*code = texts->last;
+		return true;
+	}
+	if (key.odd && texts->odd_count >= ODD_MIN && texts->odd_count * ODD_SHARE > texts->count) {
+		if (!become_texts(texts))
+			return false;
+		key.odd = false;
+		searched = is_searched(texts);
+	}
+	if (searched) {
+		if (texts->slot_used * 2 >= texts->slot_count &&
+			!slots_make(texts, texts->slot_count ? texts->slot_count * 2 : SLOTS_MIN))
+			return false;
+		key.hash = hash_of(texts, &key);
+		uint32_t found = find(texts, &key);
+		if (found) {
+			texts->hits++;
+			texts->last = *code = found;
+			return true;
+		}
+	}
+	if (!entry_add(texts, &key))
+		return false;
+	texts->last = *code = texts->count;
+	if (searched) {
+		slot_put(texts, key.hash, texts->count);
+		texts->unique = texts->hits == 0 && texts->count >= UNIQUE_AFTER && !texts->always_shared;
+	}
+	return true;
+}
+
+bool texts_set(struct texts *texts, uint32_t place, uint32_t code)
+{
+	if (!array_need(&texts->codes, &texts->codes_capacity, (size_t)place + 1))
+		return false;
+	if (place > texts->places)
+		memset(texts->codes + texts->places, 0, (place - texts->places) * sizeof(*texts->codes));
+	texts->codes[place] = code;
+	texts->places = place + 1;
+	return true;
+}
+
+void texts_cut(struct texts *texts, uint32_t places)
+{
+	if (texts->places > places)
+		texts->places = places;
+}
+
+bool texts_add_binary(struct texts *texts, enum form form, unsigned width, const void *binary, uint32_t count)
+{
+	if (texts->count == 0) {
+		texts->form = form;
+		texts->width = width;
+	}
+	size_t start = (size_t)texts->count * width;
+	if (!array_need(&texts->binary, &texts->binary_capacity, start + (size_t)count * width))
+		return false;
+	memcpy(texts->binary + start, binary, (size_t)count * width);
+	texts->count += count;
+	texts->last = 0;
+	return true;
+}

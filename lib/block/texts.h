@@ -1,0 +1,66 @@
+/*
+ * texts - a growing column of texts: entries, and for each place of the column the code of its entry.
+ *
+ * Code 0 = absent, code c = entry c - 1.  Equal texts usually share an entry (a bounded search finds it), but need not:
+ * a column that proves to hold a different text each time is no longer searched.  Entries are kept in the form of the
+ * first one (form.h); the others are `odd` and kept as texts.  When too many are odd, all become texts.
+ */
+#ifndef MCPLEDGER_BLOCK_TEXTS_H
+#define MCPLEDGER_BLOCK_TEXTS_H
+
+#include "array.h"
+#include "form.h"
+
+struct texts_slot {
+	uint32_t tag; /* part of the hash */
+	uint32_t code;
+};
+
+struct texts {
+	enum form form; /* of the entries; decided by the first one */
+	unsigned width; /* bytes of a binary entry; 0 for FORM_TEXT */
+	uint32_t count; /* entries */
+	uint32_t last;  /* code of the latest text */
+
+	uint8_t *binary; /* count * width bytes, not for FORM_TEXT */
+	size_t binary_capacity;
+	char *bytes; /* of all entries (FORM_TEXT) or the odd ones, back to back */
+	size_t bytes_capacity;
+	uint32_t *ends; /* where each of them ends in bytes */
+	size_t ends_capacity;
+	uint32_t *odd; /* entries that are not of the form, ascending; not for FORM_TEXT */
+	size_t odd_capacity;
+	uint32_t odd_count;
+
+	uint32_t *codes; /* per place */
+	size_t codes_capacity;
+	uint32_t places;
+
+	struct texts_slot *slots; /* open addressing */
+	size_t slot_count;        /* a power of two, 0: none yet */
+	uint32_t slot_used;
+	bool unique; /* no text came twice so far: not searched any more */
+	uint32_t hits;
+	bool always_shared; /* set by the owner: never unique */
+};
+
+void texts_finish(struct texts *texts); /* an all-zero struct texts is empty and ready */
+void texts_clear(struct texts *texts);
+/* Gives the code of a text, adding an entry if need be. false: no memory; the column is unchanged. */
+bool texts_code(struct texts *texts, struct text text, uint32_t *code);
+/* Sets place `place` (>= texts->places; those between are absent). false: no memory. */
+bool texts_set(struct texts *texts, uint32_t place, uint32_t code);
+/* Forgets places from `places` on; entries stay. */
+void texts_cut(struct texts *texts, uint32_t places);
+/* The text of an entry; rendered into scratch unless it is kept as text. */
+struct text texts_entry(const struct texts *texts, uint32_t entry, char scratch[FORM_RENDERED_MAX]);
+/* Text k of ends/bytes. */
+static inline struct text texts_kept(const struct texts *texts, uint32_t k)
+{
+	uint32_t start = k ? texts->ends[k - 1] : 0;
+	return (struct text){texts->bytes + start, texts->ends[k] - start};
+}
+/* Adds `count` binary entries of the column's form (the column must be of that form, or empty). false: no memory. */
+bool texts_add_binary(struct texts *texts, enum form form, unsigned width, const void *binary, uint32_t count);
+
+#endif
