@@ -36,8 +36,8 @@ struct http_server_options {
  * http.tokens_file); STATUS_BUSY: the address is in use; error names the setting.  With an empty http.listen no server
  * is made and *server is NULL.
  */
-enum status http_server_create(struct http_server **server, const struct http_server_options *options,
-                               struct error *error) MUST_CHECK;
+enum status http_server_create(
+	struct http_server **server, const struct http_server_options *options, struct error *error) MUST_CHECK;
 /* Where it listens: "127.0.0.1:7373" (the real port), "[::1]:7373" or "unix:/path"; lives with the server. */
 const char *http_server_address(const struct http_server *server);
 /* Takes over http.hosts and http.tokens_file of conf.  On failure everything stays as it is.  Any thread. */

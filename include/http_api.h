@@ -21,6 +21,9 @@ struct text http_request_parameter(const struct http_request *request, const cha
 const struct text *http_request_tenants(const struct http_request *request, size_t *count);
 struct text http_request_principal(const struct http_request *request); /* name of the credential; "" = none */
 
+/* Whether the client left or the server stops: a handler that computes for long asks between two blocks. */
+bool http_request_cancelled(const struct http_request *request);
+
 /* Once, before the first put. */
 void http_response_begin(struct http_response *response, unsigned http_status, const char *content_type);
 enum status http_response_put(struct http_response *response, const void *bytes, size_t len) MUST_CHECK;
