@@ -1,0 +1,156 @@
+/*
+ * Images of blocks, damaged so that their checksum is right: what an attacker who can write the store would leave.
+ *
+ * The first byte says which image (0: tail, 1: sealed; 2: the rest of the input is the image, 3: is a tail chunk); else
+ * each 3 bytes are a change: where (2, little-endian, from the image's start), and the byte that stands there then.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "block.h"
+#include "block_sample.h"
+#include "fuzz.h"
+
+enum { EVENTS = 60, IMAGE_BYTES_MAX = 1 << 20, LENGTH_AT = 12, CHECKSUM_AT = 40, HEADER_BYTES = 48, CHANGE_BYTES = 3 };
+static const uint8_t filter_key[16] = "sixteen bytes...";
+static struct buf images[2], summaries[2];
+
+static void make_images(void)
+{
+	struct arena arena;
+	struct rows *rows = NULL;
+	arena_init(&arena, SIZE_MAX);
+	struct sample sample = {.state = 7, .arena = &arena};
+	assert(rows_create(&rows) == STATUS_OK);
+	for (uint64_t i = 0; i < EVENTS; i++)
+		assert(rows_append(rows, sample_event(&sample, i)) == STATUS_OK);
+	for (int level = BLOCK_TAIL; level <= BLOCK_SEALED; level++) {
+		buf_init(&images[level], IMAGE_BYTES_MAX);
+		buf_init(&summaries[level], IMAGE_BYTES_MAX);
+		assert(block_encode(rows, (enum block_level)level, 1, filter_key, &images[level],
+			       level == BLOCK_SEALED ? &summaries[level] : NULL) == STATUS_OK);
+	}
+	rows_destroy(&rows);
+	arena_finish(&arena);
+}
+
+static void change(char *image, size_t len, const uint8_t *changes, size_t changes_len)
+{
+	for (; changes_len >= CHANGE_BYTES; changes += CHANGE_BYTES, changes_len -= CHANGE_BYTES)
+		image[(changes[0] | (size_t)changes[1] << 8) % len] = (char)changes[2];
+	XXH3_state_t state;
+	XXH3_64bits_reset(&state);
+	XXH3_64bits_update(&state, image, CHECKSUM_AT);
+	XXH3_64bits_update(&state, image + HEADER_BYTES, len - HEADER_BYTES);
+	uint64_t checksum = XXH3_64bits_digest(&state);
+	memcpy(image + CHECKSUM_AT, &checksum, sizeof(checksum));
+}
+
+static void read_block(struct block *block)
+{
+	struct event *event = malloc(sizeof(*event));
+	assert(event);
+	for (unsigned field = 0; field < FIELD_LIMIT; field++) {
+		struct column column;
+		uint64_t sum = 0;
+		if (block_column(block, field, &column) != STATUS_OK || column.is_number)
+			continue;
+		for (uint32_t row = 0; row < column.rows; row++) {
+			assert(column.codes[row] < column.entry_count);
+			struct text text = column.codes[row] ? column.entries[column.codes[row]] : TEXT("");
+			sum += text.len ? (unsigned char)text.at[0] + (unsigned char)text.at[text.len - 1] : 0;
+		}
+		assert(sum < UINT64_MAX);
+	}
+	for (uint32_t row = 0; row < block_count(block); row++) {
+		if (block_event(block, row, event) != STATUS_OK)
+			break;
+	}
+	free(event);
+}
+
+static void read_image(struct text image)
+{
+	struct block *block = NULL;
+	if (block_open(image, &block, NULL) == STATUS_OK)
+		read_block(block);
+	block_close(&block);
+}
+
+static void read_part(const struct tail_part *part)
+{
+	struct block *block = NULL;
+	if (block_open_part(part, &block, NULL) == STATUS_OK)
+		read_block(block);
+	block_close(&block);
+}
+
+static void read_chunk(struct text chunk)
+{
+	struct tail_part part;
+	size_t at = 0;
+	while (tail_next(chunk, &at, &part) == STATUS_OK)
+		read_part(&part);
+}
+
+static void read_changed(enum block_level level, const uint8_t *changes, size_t changes_len)
+{
+	size_t len = images[level].len;
+	char *image = malloc(len);
+	assert(image);
+	memcpy(image, images[level].at, len);
+	change(image, len, changes, changes_len);
+	struct text text = {image, len};
+	if (level == BLOCK_SEALED)
+		read_image(text);
+	else
+		read_part(&(struct tail_part){.first_seq = 1, .recv_time = 1, .row_count = EVENTS, .image = text});
+	free(image);
+}
+
+static void read_summary(const uint8_t *bytes, size_t len)
+{
+	struct summary *summary = NULL;
+	const struct time_range *times = NULL;
+	const struct text *values = NULL;
+	bool complete = false;
+	if (summary_open((struct text){(const char *)bytes, len}, &summary) == STATUS_OK) {
+		(void)summary_times(summary, &times);
+		(void)summary_may_have_word(summary, TEXT("word"), TEXT("t"));
+		for (unsigned field = 0; field < FIELD_LIMIT; field++) {
+			if (field_info(field)->flags & FIELD_IN_SET)
+				(void)summary_values(summary, field, &values, &complete);
+			(void)summary_may_have(summary, field, TEXT("x"), TEXT("t"));
+		}
+	}
+	summary_close(&summary);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+	if (images[BLOCK_SEALED].at == NULL)
+		make_images();
+	if (len == 0)
+		return 0;
+	struct text rest = {(const char *)bytes + 1, len - 1};
+	switch (bytes[0] % 5) {
+	case 0:
+		read_changed(BLOCK_TAIL, bytes + 1, len - 1);
+		break;
+	case 1:
+		read_changed(BLOCK_SEALED, bytes + 1, len - 1);
+		break;
+	case 2:
+		read_image(rest);
+		break;
+	case 3:
+		read_chunk(rest);
+		break;
+	default:
+		read_summary(bytes + 1, len - 1);
+		break;
+	}
+	return 0;
+}
