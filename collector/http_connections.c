@@ -144,21 +144,19 @@ void http_connection_close(struct http_connections *connections, struct http_con
 	pthread_mutex_unlock(&connections->lock);
 }
 
-unsigned http_connections_cut(struct http_connections *connections, int64_t now)
+void http_connections_cut(struct http_connections *connections, int64_t now, struct metric_series *cuts)
 {
-	unsigned cut = 0;
 	pthread_mutex_lock(&connections->lock);
 	for (struct http_connection *at = connections->first; at; at = at->next) {
 		int64_t deadline = atomic_load_explicit(&at->deadline, memory_order_relaxed);
 		if (deadline == 0 || deadline > now)
 			continue;
+		atomic_store_explicit(&at->deadline, 0, memory_order_relaxed);
+		metric_add(cuts, 1);
 		/* The owner closes fd only after it has left this list, so fd is still that connection. */
 		(void)shutdown(at->fd, SHUT_RDWR);
-		atomic_store_explicit(&at->deadline, 0, memory_order_relaxed);
-		cut++;
 	}
 	pthread_mutex_unlock(&connections->lock);
-	return cut;
 }
 
 unsigned http_connections_count(struct http_connections *connections)

@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "status.h"
+#include "metric.h"
 
 struct sockaddr;
 struct http_connections;
@@ -34,8 +34,8 @@ enum http_room http_connection_open(struct http_connections *connections, struct
 	const struct sockaddr *address) MUST_CHECK;
 /* Must be called before fd is closed. */
 void http_connection_close(struct http_connections *connections, struct http_connection *connection);
-/* Ends those whose deadline is before now; returns how many. */
-unsigned http_connections_cut(struct http_connections *connections, int64_t now);
+/* Ends those whose deadline is not after now; each is counted before its client can know. */
+void http_connections_cut(struct http_connections *connections, int64_t now, struct metric_series *cuts);
 unsigned http_connections_count(struct http_connections *connections);
 
 #endif

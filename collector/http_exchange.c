@@ -214,7 +214,7 @@ bool http_exchange_run(struct http_exchange *exchange)
 	return true;
 }
 
-static void count_request(struct http_exchange *exchange)
+void http_exchange_count(const struct http_exchange *exchange)
 {
 	char code[16];
 	(void)snprintf(code, sizeof(code), "%u", exchange->answer.status);
@@ -224,8 +224,6 @@ static void count_request(struct http_exchange *exchange)
 
 void http_exchange_end(struct http_exchange *exchange)
 {
-	if (exchange->answer.status)
-		count_request(exchange);
 	if (exchange->job)
 		http_query_detach(exchange);
 	if (exchange->stage >= HTTP_STAGE_WAIT)

@@ -92,6 +92,8 @@ bool http_exchange_refuses_now(const struct http_exchange *exchange);
 void http_exchange_body(struct http_exchange *exchange, struct text piece);
 /* The request is whole.  true: exchange->answer is complete; false: the connection was stopped at the gate. */
 bool http_exchange_run(struct http_exchange *exchange);
+/* Counts the answer; before it is sent, so that who has it finds it counted. */
+void http_exchange_count(const struct http_exchange *exchange);
 void http_exchange_end(struct http_exchange *exchange);
 
 /* --- answers --- */

@@ -142,6 +142,7 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, struct htt
 	struct MHD_Response *response = make_response(exchange);
 	if (response == NULL)
 		return MHD_NO;
+	http_exchange_count(exchange);
 	enum MHD_Result result = MHD_NO;
 	if (add_headers(response, &exchange->answer))
 		result = MHD_queue_response(connection, exchange->answer.status, response);

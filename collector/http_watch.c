@@ -30,9 +30,7 @@ static void put_auth_failures_on_record(struct http_server *server)
 
 static void tick(struct http_server *server)
 {
-	unsigned cut = http_connections_cut(server->connections, timestamp_elapsed());
-	if (cut)
-		metric_add(server->limits[HTTP_LIMIT_REQUEST_TIME], cut);
+	http_connections_cut(server->connections, timestamp_elapsed(), server->limits[HTTP_LIMIT_REQUEST_TIME]);
 	http_queries_tick(server);
 }
 
