@@ -349,7 +349,7 @@ static enum status load_column(struct block *block, unsigned field, struct colum
 	if (type == FIELD_TYPE_NONE)
 		return STATUS_NOT_FOUND; /* a field of a newer table */
 	if (type == FIELD_TYPE_PAYLOAD)
-		return read_payload(block, payload_at(field), column);
+		return read_payload(block, payload_of(field), column);
 	return column->is_number ? read_numbers(block, entry, column) : read_texts(block, entry, column);
 }
 
@@ -427,5 +427,7 @@ enum status block_event(struct block *block, uint32_t row, struct event *event)
 		if (status != STATUS_OK)
 			return status;
 	}
+	event->kind = kind_find(event_text(event, FIELD_KIND));
+	event->verdict = verdict_find(event_text(event, FIELD_VERDICT));
 	return STATUS_OK;
 }

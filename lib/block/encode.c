@@ -215,7 +215,7 @@ static void put_payload(
 static void put_field(struct image_writer *writer, const struct rows *rows, unsigned field)
 {
 	if (field_types[field] == FIELD_TYPE_PAYLOAD) {
-		enum payload payload = payload_at(field);
+		enum payload payload = payload_of(field);
 		if (rows->payload[payload].places)
 			put_payload(writer, &rows->payload[payload], field, rows->count);
 	} else if (field_is_number((enum field_type)field_types[field])) {

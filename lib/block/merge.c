@@ -30,6 +30,8 @@ static enum status map_entries(
 	if (can_add_in_turn(texts, raw))
 		return texts_add_binary(texts, raw->form, raw->width, raw->binary, raw->entries) ? STATUS_OK
 												 : STATUS_NO_MEMORY;
+	if (raw->map == MAP_CODES) /* a dictionary holds each text once: that says nothing about the column */
+		texts->hits++;
 	uint32_t *map = arena_alloc(arena, ((size_t)raw->entries + 1) * sizeof(*map));
 	struct text *entries = arena_alloc(arena, ((size_t)raw->entries + 1) * sizeof(*entries));
 	if (map == NULL || entries == NULL)
@@ -339,7 +341,7 @@ static enum status append_field(struct rows *rows, struct block *block, unsigned
 	enum field_type type = (enum field_type)field_types[field];
 	rows->used[field / WORD_BITS] |= UINT64_C(1) << field % WORD_BITS;
 	if (type == FIELD_TYPE_PAYLOAD)
-		return append_payload(rows, block, payload_at(field));
+		return append_payload(rows, block, payload_of(field));
 	return field_is_number(type) ? append_numbers(rows, block, field) : append_texts(rows, block, field);
 }
 

@@ -4,7 +4,7 @@
 
 enum status payload_walk_open(struct block *block, enum payload payload, struct payload_walk *walk)
 {
-	unsigned field = payload_fields[payload];
+	unsigned field = payload_field(payload);
 	const struct image_entry *entry = block_entry(block, field, SUB_FIELD);
 	*walk = (struct payload_walk){0};
 	if (entry == NULL)

@@ -11,16 +11,6 @@ const uint8_t field_types[FIELD_LIMIT] = {
 #undef FIELD
 };
 
-const uint8_t payload_fields[PAYLOAD_COUNT] = {FIELD_REQUEST, FIELD_RESPONSE, FIELD_ATTRS, FIELD_DEFINITION};
-
-enum payload payload_at(unsigned field)
-{
-	enum payload payload = PAYLOAD_REQUEST;
-	while (payload_fields[payload] != field)
-		payload++;
-	return payload;
-}
-
 bool numbers_set(struct numbers *numbers, uint32_t place, int64_t value)
 {
 	size_t word = place / 64;
@@ -140,7 +130,7 @@ static enum status reference_key(const struct event *event, struct text payload,
 	struct buf salted;
 	struct text tenant = event_text(event, FIELD_TENANT);
 	if (tenant.len == 0)
-		tenant = event_text(event, FIELD_COLLECTOR_TENANT);
+		tenant = event_text(event, FIELD_INGEST_TENANT);
 	buf_init(&salted, tenant.len + 1 + payload.len);
 	buf_put_text(&salted, tenant);
 	buf_put_byte(&salted, 0);
@@ -186,7 +176,7 @@ static enum status store_payload(struct rows *rows, const uint8_t key[32], struc
 
 static enum status append_payload(struct rows *rows, const struct event *event, unsigned field)
 {
-	enum payload payload = payload_at(field);
+	enum payload payload = payload_of(field);
 	struct payload_columns *columns = &rows->payload[payload];
 	struct text text = event->value[field].text;
 	if (text.len <= PAYLOAD_INLINE_BYTES_MAX)

@@ -6,7 +6,6 @@
 #include "image.h"
 #include "texts.h"
 
-enum { FIELD_COLLECTOR_TENANT = 229 };
 enum { SHAPES_MAX = 512, LEAF_COLUMNS_MAX = 1024, SHAPE_LEAVES_MAX = 256 };
 
 struct numbers {
@@ -64,8 +63,6 @@ struct rows {
 };
 
 extern const uint8_t field_types[FIELD_LIMIT]; /* enum field_type */
-extern const uint8_t payload_fields[PAYLOAD_COUNT];
-enum payload payload_at(unsigned field); /* of a payload field */
 
 bool numbers_set(struct numbers *numbers, uint32_t place, int64_t value);
 void numbers_cut(struct numbers *numbers, uint32_t places);

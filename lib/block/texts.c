@@ -6,7 +6,10 @@
 enum {
 	SLOTS_MIN = 32,
 	PROBES_MAX = 16,   /* an emitter that makes hashes collide only loses the sharing */
-	UNIQUE_AFTER = 64, /* so many different texts in a row: the column is not searched any more */
+	UNIQUE_AFTER = 512,   /* so many different texts in a row: the column is not searched any more */
+	UNIQUE_MIN = 128,     /* so many are needed to call a column unique when it is cleared */
+	UNIQUE_RUNS_MIN = 2,  /* unique so often: it is not searched at all, */
+	UNIQUE_RUNS_ASK = 16, /* but for every so many-th time */
 	ODD_MIN = 16,
 	ODD_SHARE = 4, /* more than one in four odd: give the form up */
 	BYTES_MIN = 1024,
@@ -25,10 +28,14 @@ void texts_finish(struct texts *texts)
 
 void texts_clear(struct texts *texts)
 {
-	texts->count = texts->last = texts->odd_count = texts->places = texts->slot_used = texts->hits = 0;
-	texts->unique = false;
-	if (texts->slots)
+	bool was_unique = texts->count >= UNIQUE_MIN && texts->hits == 0;
+	texts->unique_runs = was_unique ? texts->unique_runs + 1 : 0;
+	texts->count = texts->last = texts->odd_count = texts->places = texts->hits = 0;
+	texts->unique = texts->unique_runs >= UNIQUE_RUNS_MIN && texts->unique_runs % UNIQUE_RUNS_ASK != 0 &&
+		!texts->always_shared;
+	if (texts->slots && texts->slot_used)
 		memset(texts->slots, 0, texts->slot_count * sizeof(*texts->slots));
+	texts->slot_used = 0;
 }
 
 static bool is_odd(const struct texts *texts, uint32_t entry, uint32_t *k)

@@ -41,6 +41,7 @@ struct texts {
 	uint32_t slot_used;
 	bool unique; /* no text came twice so far: not searched any more */
 	uint32_t hits;
+	uint32_t unique_runs; /* how often in a row it was unique when cleared */
 	bool always_shared; /* set by the owner: never unique */
 };
 
