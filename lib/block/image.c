@@ -31,11 +31,8 @@ enum { INFLATE_TIMES_MAX = 1100, PACK_MIN_BYTES = 64 }; /* deflate makes no text
 
 static uint64_t checksum_of(const char *image, size_t len)
 {
-	XXH3_state_t state;
-	XXH3_64bits_reset(&state);
-	XXH3_64bits_update(&state, image, AT_CHECKSUM);
-	XXH3_64bits_update(&state, image + IMAGE_HEADER_BYTES, len - IMAGE_HEADER_BYTES);
-	return XXH3_64bits_digest(&state);
+	uint64_t seed = XXH3_64bits(image, AT_CHECKSUM);
+	return XXH3_64bits_withSeed(image + IMAGE_HEADER_BYTES, len - IMAGE_HEADER_BYTES, seed);
 }
 
 void image_writer_init(struct image_writer *writer, enum block_level level)

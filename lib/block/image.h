@@ -16,7 +16,7 @@
  *     30     2  number of columns
  *     32     4  length of the directory
  *     36     4  size of its rows before encoding, at most 2^32 - 1
- *     40     8  XXH3-64 of bytes 0..39 and of all from 48 on (as one text)
+ *     40     8  XXH3-64 of all from 48 on, with the seed XXH3-64 of bytes 0..39
  *     48     -  the directory, then the streams
  *
  * Directory: per column

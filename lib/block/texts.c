@@ -5,7 +5,7 @@
 
 enum {
 	SLOTS_MIN = 32,
-	PROBES_MAX = 16,   /* an emitter that makes hashes collide only loses the sharing */
+	PROBES_MAX = 16,      /* an emitter that makes hashes collide only loses the sharing */
 	UNIQUE_AFTER = 512,   /* so many different texts in a row: the column is not searched any more */
 	UNIQUE_MIN = 128,     /* so many are needed to call a column unique when it is cleared */
 	UNIQUE_RUNS_MIN = 2,  /* unique so often: it is not searched at all, */
@@ -32,7 +32,7 @@ void texts_clear(struct texts *texts)
 	texts->unique_runs = was_unique ? texts->unique_runs + 1 : 0;
 	texts->count = texts->last = texts->odd_count = texts->places = texts->hits = 0;
 	texts->unique = texts->unique_runs >= UNIQUE_RUNS_MIN && texts->unique_runs % UNIQUE_RUNS_ASK != 0 &&
-		!texts->always_shared;
+			!texts->always_shared;
 	if (texts->slots && texts->slot_used)
 		memset(texts->slots, 0, texts->slot_count * sizeof(*texts->slots));
 	texts->slot_used = 0;

@@ -42,7 +42,7 @@ struct texts {
 	bool unique; /* no text came twice so far: not searched any more */
 	uint32_t hits;
 	uint32_t unique_runs; /* how often in a row it was unique when cleared */
-	bool always_shared; /* set by the owner: never unique */
+	bool always_shared;   /* set by the owner: never unique */
 };
 
 void texts_finish(struct texts *texts); /* an all-zero struct texts is empty and ready */

@@ -1,0 +1,212 @@
+/*
+ * Building: each key has four places, one in each of four neighbouring segments.  Places with a single key are taken
+ * off one after another, each freeing others; in the opposite order every key then finds a place of its own, which it
+ * sets so that its four xor to its fingerprint.  If keys are left over, another seed is tried, then more room.
+ */
+#include "fuse.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum {
+	PLACES = 4,
+	HEADER_BYTES = 16,
+	SEGMENT_MAX = 1 << 18,
+	TRIES_MAX = 60,
+	TRIES_PER_SIZE = 3,
+	SEGMENTS_MAX = 1 << 20
+};
+
+struct shape {
+	uint32_t segment;
+	uint32_t segments;
+	uint64_t seed;
+};
+
+static uint64_t mix(uint64_t key, uint64_t seed)
+{
+	key += seed;
+	key = (key ^ key >> 33) * UINT64_C(0xff51afd7ed558ccd);
+	key = (key ^ key >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+	return key ^ key >> 33;
+}
+
+static void find_places(const struct shape *shape, uint64_t hash, uint32_t places[PLACES])
+{
+	uint64_t starts = (uint64_t)(shape->segments - PLACES + 1) * shape->segment;
+	uint32_t mask = shape->segment - 1;
+	uint32_t first = (uint32_t)((unsigned __int128)hash * starts >> 64);
+	places[0] = first;
+	for (unsigned i = 1; i < PLACES; i++)
+		places[i] = (first + i * shape->segment) ^ ((uint32_t)(hash >> (i - 1) * 18) & mask);
+}
+
+static uint8_t fingerprint(uint64_t hash)
+{
+	return (uint8_t)(hash ^ hash >> 32);
+}
+
+/* Room for `count` keys; `tries` before failed. */
+static struct shape choose_shape(size_t count, unsigned tries)
+{
+	double n = count < 2 ? 2 : (double)count;
+	double exponent = floor(log(n) / log(2.91) - 0.5);
+	uint32_t segment = exponent < 1 ? 2 : exponent > 18 ? SEGMENT_MAX : 1U << (unsigned)exponent;
+	double factor = fmax(1.075, 0.77 + 0.305 * log(600000.0) / log(n));
+	factor += 0.03 * (tries / TRIES_PER_SIZE);
+	uint32_t segments = (uint32_t)ceil(n * factor / segment);
+	if (segments < PLACES + 1)
+		segments = PLACES + 1;
+	return (struct shape){segment, segments, mix(tries, UINT64_C(0x9e3779b97f4a7c15))};
+}
+
+struct build {
+	uint8_t *counts;      /* keys at a place */
+	uint64_t *hashes;     /* xor of their hashes */
+	uint32_t *queue;      /* places with one key */
+	uint64_t *order;      /* hashes as they were taken off */
+	uint8_t *order_place; /* which of its places was its own */
+};
+
+static bool build_open(struct build *build, size_t room, size_t count)
+{
+	*build = (struct build){
+		.counts = calloc(room, sizeof(*build->counts)),
+		.hashes = calloc(room, sizeof(*build->hashes)),
+		.queue = malloc(room * sizeof(*build->queue)),
+		.order = malloc(count * sizeof(*build->order)),
+		.order_place = malloc(count),
+	};
+	return build->counts && build->hashes && build->queue && build->order && build->order_place;
+}
+
+static void build_close(struct build *build)
+{
+	free(build->counts);
+	free(build->hashes);
+	free(build->queue);
+	free(build->order);
+	free(build->order_place);
+}
+
+static bool take_off(struct build *build, const struct shape *shape, const uint64_t *keys, size_t count)
+{
+	size_t room = (size_t)shape->segment * shape->segments;
+	uint32_t places[PLACES];
+	bool overflow = false;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t hash = mix(keys[i], shape->seed);
+		find_places(shape, hash, places);
+		for (unsigned k = 0; k < PLACES; k++) {
+			overflow |= build->counts[places[k]]++ == UINT8_MAX;
+			build->hashes[places[k]] ^= hash;
+		}
+	}
+	size_t waiting = 0;
+	for (size_t place = 0; place < room; place++)
+		if (build->counts[place] == 1)
+			build->queue[waiting++] = (uint32_t)place;
+	size_t done = 0;
+	while (waiting > 0) {
+		uint32_t place = build->queue[--waiting];
+		if (build->counts[place] != 1)
+			continue;
+		uint64_t hash = build->hashes[place];
+		find_places(shape, hash, places);
+		build->order[done] = hash;
+		for (unsigned k = 0; k < PLACES; k++) {
+			if (places[k] == place)
+				build->order_place[done] = (uint8_t)k;
+			build->hashes[places[k]] ^= hash;
+			if (--build->counts[places[k]] == 1)
+				build->queue[waiting++] = places[k];
+		}
+		done++;
+	}
+	return done == count && !overflow;
+}
+
+static void assign(const struct build *build, const struct shape *shape, size_t count, uint8_t *prints)
+{
+	uint32_t places[PLACES];
+	for (size_t i = count; i-- > 0;) {
+		uint64_t hash = build->order[i];
+		find_places(shape, hash, places);
+		uint8_t print = fingerprint(hash);
+		for (unsigned k = 0; k < PLACES; k++)
+			if (k != build->order_place[i])
+				print ^= prints[places[k]];
+		prints[places[build->order_place[i]]] = print;
+	}
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a;
+	uint64_t y = *(const uint64_t *)b;
+	return (x > y) - (x < y);
+}
+
+static size_t make_unique(uint64_t *keys, size_t count)
+{
+	qsort(keys, count, sizeof(*keys), compare_keys);
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++)
+		if (kept == 0 || keys[kept - 1] != keys[i])
+			keys[kept++] = keys[i];
+	return kept;
+}
+
+enum status fuse_put(uint64_t *keys, size_t count, struct buf *out)
+{
+	count = make_unique(keys, count);
+	for (unsigned tries = 0; tries < TRIES_MAX && count > 0; tries++) {
+		struct shape shape = choose_shape(count, tries);
+		size_t room = (size_t)shape.segment * shape.segments;
+		struct build build;
+		bool ready = build_open(&build, room, count);
+		bool done = ready && take_off(&build, &shape, keys, count);
+		char *to = done ? buf_reserve(out, HEADER_BYTES + room) : NULL;
+		if (to) {
+			memcpy(to, &shape, HEADER_BYTES);
+			memset(to + HEADER_BYTES, 0, room);
+			assign(&build, &shape, count, (uint8_t *)to + HEADER_BYTES);
+			out->len += HEADER_BYTES + room;
+		}
+		build_close(&build);
+		if (!ready)
+			return STATUS_NO_MEMORY;
+		if (done)
+			return buf_status(out);
+	}
+	return count ? STATUS_LIMIT : STATUS_OK;
+}
+
+bool fuse_is_sound(struct text filter)
+{
+	struct shape shape;
+	if (filter.len == 0)
+		return true;
+	if (filter.len < HEADER_BYTES)
+		return false;
+	memcpy(&shape, filter.at, HEADER_BYTES);
+	return shape.segment > 0 && shape.segment <= SEGMENT_MAX && (shape.segment & (shape.segment - 1)) == 0 &&
+	       shape.segments >= PLACES && shape.segments <= SEGMENTS_MAX &&
+	       filter.len - HEADER_BYTES == (size_t)shape.segment * shape.segments;
+}
+
+bool fuse_may_have(struct text filter, uint64_t key)
+{
+	struct shape shape;
+	uint32_t places[PLACES];
+	if (filter.len == 0)
+		return false;
+	memcpy(&shape, filter.at, HEADER_BYTES);
+	const uint8_t *prints = (const uint8_t *)filter.at + HEADER_BYTES;
+	uint64_t hash = mix(key, shape.seed);
+	find_places(&shape, hash, places);
+	uint8_t print = fingerprint(hash);
+	for (unsigned k = 0; k < PLACES; k++)
+		print ^= prints[places[k]];
+	return print == 0;
+}
