@@ -84,7 +84,7 @@ static void put_field(struct rendering *rendering, unsigned field, const struct 
 	if (rendering->node != rendering->places[field].node)
 		move_to_node(rendering, rendering->places[field].node);
 	begin_member(rendering, rendering->places[field].key);
-	put_value(rendering->out, field_info(field)->type, value);
+	put_value(rendering->out, field_infos[field].type, value);
 }
 
 static struct rendering begin(struct buf *out, const struct event *event)

@@ -10,7 +10,12 @@
 
 enum { ENTRIES_MAX = 512, SLOTS = 1024, KEYS_BYTES = 8192, TRUST_LEN = 5 };
 
+struct name_key {
+	uint64_t first, last;
+};
+
 struct entry {
+	struct name_key key;
 	struct text name;
 	uint8_t node;
 	struct member_meaning meaning;
@@ -21,7 +26,7 @@ struct entry {
 #define FIELD_FLAG_F FIELD_IN_FILTER
 #define FIELD_FLAG_R FIELD_RANGED
 
-static const struct field_info infos[FIELD_LIMIT] = {
+const struct field_info field_infos[FIELD_LIMIT] = {
 #define FIELD(number, name, path, type, limit, flags) [number] = {path, FIELD_TYPE_##type, limit, FIELD_FLAG_##flags},
 #include "tbl/fields.h"
 #undef FIELD
@@ -39,22 +44,41 @@ static char keys[KEYS_BYTES];
 static size_t keys_len;
 static pthread_once_t built = PTHREAD_ONCE_INIT;
 
-static inline size_t slot_of(unsigned node, struct text name)
+/* The first and last 8 bytes of a name: with its length all of it, up to 16 bytes. */
+static inline struct name_key key_of(struct text name)
 {
-	if (name.len == 0)
-		return 0;
-	uint32_t hash = (uint32_t)name.len * 0x9e3779b1U + node * 0x85ebca6bU;
-	hash ^= (uint32_t)(unsigned char)name.at[0] * 0xc2b2ae35U;
-	hash ^= (uint32_t)(unsigned char)name.at[name.len - 1] * 0x27d4eb2fU;
-	hash ^= (uint32_t)(unsigned char)name.at[name.len / 2] * 0x165667b1U;
-	return hash >> 22;
+	struct name_key key = {0, 0};
+	if (name.len >= 8) {
+		memcpy(&key.first, name.at, 8);
+		memcpy(&key.last, name.at + name.len - 8, 8);
+	} else if (name.len >= 4) {
+		memcpy(&key.first, name.at, 4);
+		memcpy(&key.last, name.at + name.len - 4, 4);
+	} else if (name.len) {
+		key.first = (unsigned char)name.at[0];
+		key.last = (uint64_t)(unsigned char)name.at[name.len / 2] << 8 | (unsigned char)name.at[name.len - 1];
+	}
+	return key;
+}
+
+static inline size_t slot_of(unsigned node, struct text name, struct name_key key)
+{
+	uint64_t hash = (key.first ^ (key.last << 7 | key.last >> 57)) + (node << 5 | name.len);
+	return (hash * UINT64_C(0x9e3779b97f4a7c15)) >> 54;
+}
+
+static inline bool is_entry(const struct entry *entry, unsigned node, struct text name, struct name_key key)
+{
+	return entry->key.first == key.first && entry->key.last == key.last && entry->name.len == name.len &&
+	       entry->node == node && (name.len <= 16 || memcmp(entry->name.at, name.at, name.len) == 0);
 }
 
 static void add_entry(unsigned node, struct text name, enum member_use use, unsigned target)
 {
 	assert(entry_count < ENTRIES_MAX);
-	entries[entry_count++] = (struct entry){name, (uint8_t)node, {use, (uint8_t)target}};
-	size_t slot = slot_of(node, name);
+	struct name_key key = key_of(name);
+	entries[entry_count++] = (struct entry){key, name, (uint8_t)node, {use, (uint8_t)target}};
+	size_t slot = slot_of(node, name, key);
 	while (slots[slot])
 		slot = (slot + 1) % SLOTS;
 	slots[slot] = (uint16_t)entry_count;
@@ -111,7 +135,7 @@ static void add_trust(unsigned node, struct text name, unsigned number)
 
 static void add_field(unsigned number)
 {
-	struct text path = text_of(infos[number].path);
+	struct text path = text_of(field_infos[number].path);
 	const char *dot = memrchr(path.at, '.', path.len);
 	struct text name = path;
 	unsigned node = NODE_ROOT;
@@ -155,7 +179,7 @@ static void build(void)
 {
 	node_count = 1; /* the event itself */
 	for (unsigned number = 1; number < FIELD_LIMIT; number++)
-		if (infos[number].type != FIELD_TYPE_NONE)
+		if (field_infos[number].type != FIELD_TYPE_NONE)
 			add_field(number);
 	qsort(order, order_count, sizeof(*order), compare_places);
 }
@@ -169,7 +193,7 @@ static void build_once(void)
 
 const struct field_info *field_info(unsigned field)
 {
-	return &infos[field < FIELD_LIMIT ? field : 0];
+	return &field_infos[field < FIELD_LIMIT ? field : 0];
 }
 
 size_t field_order(const uint8_t **numbers)
@@ -191,15 +215,24 @@ const struct field_place *field_places(void)
 	return places;
 }
 
+/* The entry of a name from `slot` on; *slot is moved behind it. NULL: there is no other. */
+static inline const struct entry *next_entry(unsigned node, struct text name, struct name_key key, size_t *slot)
+{
+	while (slots[*slot]) {
+		const struct entry *entry = &entries[slots[*slot] - 1];
+		*slot = (*slot + 1) % SLOTS;
+		if (is_entry(entry, node, name, key))
+			return entry;
+	}
+	return NULL;
+}
+
 struct member_meaning field_member(unsigned node, struct text name)
 {
-	build_once();
-	for (size_t slot = slot_of(node, name); slots[slot]; slot = (slot + 1) % SLOTS) {
-		const struct entry *entry = &entries[slots[slot] - 1];
-		if (entry->node == node && text_equal(entry->name, name))
-			return entry->meaning;
-	}
-	return (struct member_meaning){MEMBER_UNKNOWN, 0};
+	struct name_key key = key_of(name);
+	size_t slot = slot_of(node, name, key);
+	const struct entry *entry = next_entry(node, name, key, &slot);
+	return entry ? entry->meaning : (struct member_meaning){MEMBER_UNKNOWN, 0};
 }
 
 unsigned field_find(struct text path)
@@ -212,12 +245,13 @@ unsigned field_find(struct text path)
 		node = find_node((struct text){path.at, (size_t)(dot - path.at)});
 		name = (struct text){dot + 1, path.len - (size_t)(dot + 1 - path.at)};
 	}
-	for (size_t slot = slot_of(node, name); slots[slot]; slot = (slot + 1) % SLOTS) {
-		unsigned number = entries[slots[slot] - 1].meaning.target;
-		enum member_use use = entries[slots[slot] - 1].meaning.use;
-		if (use != MEMBER_OBJECT && text_equal(text_of(infos[number].path), path))
-			return number;
-	}
+	struct name_key key = key_of(name);
+	size_t slot = slot_of(node, name, key);
+	const struct entry *entry;
+	while ((entry = next_entry(node, name, key, &slot)) != NULL)
+		if (entry->meaning.use != MEMBER_OBJECT &&
+			text_equal(text_of(field_infos[entry->meaning.target].path), path))
+			return entry->meaning.target;
 	return 0;
 }
 

@@ -36,9 +36,10 @@ struct member_meaning {
 	uint8_t target;
 };
 
+extern const struct field_info field_infos[FIELD_LIMIT];
 const struct field_node *field_nodes(void);   /* NODES_MAX of them */
 const struct field_place *field_places(void); /* by field number */
-/* What a member of this decoded name means in the object `node` of a sent event. */
+/* What a member of this decoded name means in the object `node` of a sent event; after field_nodes() was called once. */
 struct member_meaning field_member(unsigned node, struct text name);
 
 #endif

@@ -13,8 +13,9 @@ struct json_index {
 namespace
 {
 constexpr size_t capacity_bytes_min = 64 * 1024;
+constexpr size_t capacity_bytes_kept = 1024 * 1024; /* what a larger text took is given back with the next smaller one */
 
-bool grow(struct json_index *index, size_t len)
+bool set_capacity(struct json_index *index, size_t len)
 {
 	size_t capacity = capacity_bytes_min;
 	while (capacity <= len)
@@ -44,7 +45,8 @@ enum json_index_result json_index_find(
 {
 	if (len == 0)
 		return JSON_INDEX_EMPTY;
-	if (len >= index->capacity && !grow(index, len))
+	bool too_large = index->capacity > capacity_bytes_kept && len < capacity_bytes_kept / 2;
+	if ((len >= index->capacity || too_large) && !set_capacity(index, len))
 		return JSON_INDEX_MEMORY;
 	auto *stage = index->stage.get();
 	switch (stage->stage1(reinterpret_cast<const uint8_t *>(text), len, simdjson::stage1_mode::regular)) {

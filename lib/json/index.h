@@ -1,7 +1,7 @@
 /*
  * index - where the tokens of a JSON text begin: simdjson's first stage behind a C header.
  *
- * An index keeps its memory and only grows it.  It belongs to one thread at a time.
+ * An index keeps its memory, except what a huge text took.  It belongs to one thread at a time.
  */
 #ifndef MCPLEDGER_JSON_INDEX_H
 #define MCPLEDGER_JSON_INDEX_H

@@ -134,6 +134,8 @@ static inline size_t token_end(const struct json_reader *reader, size_t from)
 {
 	size_t end = reader->at[reader->next + 1];
 	const char *at = reader->text.at;
+	if ((unsigned char)at[end - 1] > ' ')
+		return end;
 	while (end > from + 1 &&
 		(at[end - 1] == ' ' || at[end - 1] == '\n' || at[end - 1] == '\t' || at[end - 1] == '\r'))
 		end--;
