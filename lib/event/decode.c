@@ -251,12 +251,21 @@ static enum status take_scalar(struct event_decoder *decoder, unsigned field)
 	return decode_refuse(decoder, REASON_WRONG_TYPE, field_infos[field].path);
 }
 
-static enum status take_field(struct event_decoder *decoder, unsigned field)
+/* A field that was already seen, were it null, is refused. */
+static enum status see_field(struct event_decoder *decoder, unsigned field)
 {
 	uint64_t bit = UINT64_C(1) << (field % 64);
 	if (decoder->seen[field / 64] & bit)
 		return decode_refuse(decoder, REASON_DUPLICATE_MEMBER, field_infos[field].path);
 	decoder->seen[field / 64] |= bit;
+	return STATUS_OK;
+}
+
+static enum status take_field(struct event_decoder *decoder, unsigned field)
+{
+	enum status status = see_field(decoder, field);
+	if (status != STATUS_OK)
+		return status;
 	switch (field_infos[field].type) {
 	case FIELD_TYPE_JSON:
 		return take_json(decoder, field);
@@ -267,30 +276,37 @@ static enum status take_field(struct event_decoder *decoder, unsigned field)
 	}
 }
 
-/* The value of a member of a sensitive name; what it was is only walked over. */
-static enum status pass_sensitive(struct event_decoder *decoder, enum redact_rule rule, char replacement[32])
+/* Walks over the value of a member of a sensitive name; *kept is the text that takes its place. */
+static enum status pass_sensitive(struct event_decoder *decoder, enum redact_rule rule, struct text *kept)
 {
 	struct json_value value;
 	enum status status = payload_read(decoder, false, &value);
 	if (status != STATUS_OK)
 		return status;
+	struct text inside = {value.text.at + 1, value.text.len - 2};
+	if (*value.text.at == '"' && redact_is_done(inside)) {
+		*kept = inside;
+		return STATUS_OK;
+	}
 	decoder->counts.rule[rule]++;
 	decoder->counts.total++;
-	(void)snprintf(replacement, 32, "[redacted:%s]", redact_rule_name(rule));
-	return STATUS_OK;
+	buf_clear(&decoder->text);
+	buf_printf(&decoder->text, "[redacted:%s]", redact_rule_name(rule));
+	if (buf_status(&decoder->text) != STATUS_OK)
+		return STATUS_NO_MEMORY;
+	*kept = arena_copy(&decoder->arena, buf_text(&decoder->text));
+	return kept->at ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 static enum status take_sensitive_field(struct event_decoder *decoder, unsigned field, enum redact_rule rule)
 {
-	char replacement[32];
-	enum status status = pass_sensitive(decoder, rule, replacement);
-	if (status != STATUS_OK)
-		return status;
-	struct text text = arena_copy(&decoder->arena, text_of(replacement));
-	if (text.at == NULL)
-		return STATUS_NO_MEMORY;
-	event_set_text(decoder->event, field, text);
-	return STATUS_OK;
+	struct text kept;
+	enum status status = see_field(decoder, field);
+	if (status == STATUS_OK)
+		status = pass_sensitive(decoder, rule, &kept);
+	if (status == STATUS_OK)
+		event_set_text(decoder->event, field, kept);
+	return status;
 }
 
 /* Keeps a member nobody knows under its dotted path; its name stays as sent. */
@@ -300,11 +316,10 @@ static enum status take_unknown(
 	struct buf *unknown = &decoder->unknown;
 	struct text path = field_nodes()[node].path;
 	enum redact_rule rule;
-	char replacement[32];
+	struct text kept;
 	struct json_value value;
 	bool sensitive = redact_member(name, decoder->in_auth_event, &rule);
-	enum status status =
-		sensitive ? pass_sensitive(decoder, rule, replacement) : payload_read(decoder, false, &value);
+	enum status status = sensitive ? pass_sensitive(decoder, rule, &kept) : payload_read(decoder, false, &value);
 	if (status != STATUS_OK)
 		return status;
 	buf_put_byte(unknown, '"');
@@ -314,7 +329,7 @@ static enum status take_unknown(
 	buf_put_text(unknown, key->text);
 	buf_put(unknown, "\":", 2);
 	if (sensitive)
-		json_put_string(unknown, text_of(replacement));
+		json_put_string(unknown, kept);
 	else
 		buf_put_text(unknown, value.text);
 	buf_put_byte(unknown, ',');
