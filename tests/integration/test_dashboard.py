@@ -1,0 +1,56 @@
+"""The shipped Grafana dashboard asks for nothing that the daemon does not expose."""
+
+import json
+import re
+
+import ledgerlib
+
+DASHBOARD = json.loads((ledgerlib.ROOT / "dashboards" / "grafana-mcpledger.json").read_text())
+METRIC = re.compile(r"\b(?:mcp|mcpledger|process)_[a-z_]+\b")
+LABELS = {"mcp_server_name", "mcp_method_name", "mcp_protocol_version", "mcp_server_version"}
+HISTOGRAM_PARTS = re.compile(r"_(bucket|sum|count)$")
+
+
+def expressions():
+    found = [target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", [])]
+    return found + [variable["query"] for variable in DASHBOARD["templating"]["list"] if variable["type"] == "query"]
+
+
+def exposed(daemon):
+    """Names of the families that /metrics announces."""
+    return set(re.findall(r"^# TYPE (\S+)", daemon.get("/metrics").body.decode(), re.M))
+
+
+def test_every_metric_of_the_dashboard_is_exposed(daemon):
+    asked = {HISTOGRAM_PARTS.sub("", name) for text in expressions() for name in METRIC.findall(text)} - LABELS
+    assert len(asked) > 10
+    assert asked <= exposed(daemon)
+
+
+def test_every_label_of_the_dashboard_is_on_its_metric(daemon):
+    daemon.accept([ledgerlib.tool_call(observer={"role": "server"}, server={"name": "s"}, duration_ns=1)])
+    daemon.post("not an event")
+    labels = {}
+    for name, its, _ in daemon.metrics():
+        labels.setdefault(HISTOGRAM_PARTS.sub("", name), set()).update(its)
+    for text in expressions():
+        for name in set(METRIC.findall(text)) - LABELS:
+            wanted = set(re.findall(r"(\w+)=~?\"", text)) - {"job"}
+            for group in re.findall(r"by \(([^)]*)\)", text):
+                wanted |= {label.strip() for label in group.split(",")}
+            if "rate(" not in text and "increase(" not in text:
+                wanted -= {"instance"}
+            family = HISTOGRAM_PARTS.sub("", name)
+            missing = wanted - labels.get(family, set()) - {"instance", "le", "job"}
+            assert not missing, f"{family} has no label {missing}: {text}"
+
+
+def test_panels_do_not_overlap():
+    taken = set()
+    for panel in DASHBOARD["panels"]:
+        place = panel["gridPos"]
+        cells = {(x, y) for x in range(place["x"], place["x"] + place["w"])
+                 for y in range(place["y"], place["y"] + place["h"])}
+        assert place["x"] + place["w"] <= 24
+        assert not cells & taken, panel["title"]
+        taken |= cells
