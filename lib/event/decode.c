@@ -504,7 +504,8 @@ static void begin_event(struct event_decoder *decoder, size_t len)
 	decoder->duplicates = false;
 	decoder->origin_tenant = (struct text){NULL, 0};
 	decoder->cut_count = 0;
-	json_reader_limit(decoder->reader, decoder->rules->depth_max);
+	/* Unknown members of the outermost level stand one level deeper in an exported line. */
+	json_reader_limit(decoder->reader, decoder->rules->depth_max + decoder->rules->from_export);
 }
 
 static enum status read_event(struct event_decoder *decoder, struct text json)

@@ -45,11 +45,26 @@ enum status payload_redact(struct event_decoder *decoder, struct json_value *val
 	return *changed ? read_again(decoder, redacted, value) : STATUS_OK;
 }
 
-/* A cut payload is kept as a JSON string of the first bytes of its text. */
+/* How many bytes of a payload fit, as a JSON string, into `max` bytes; a payload has no raw control characters. */
+static size_t fitting(struct text payload, size_t max)
+{
+	size_t room = max >= 2 ? max - 2 : 0;
+	size_t len = 0;
+	for (; len < payload.len; len++) {
+		size_t cost = payload.at[len] == '"' || payload.at[len] == '\\' ? 2 : 1;
+		if (cost > room)
+			break;
+		room -= cost;
+	}
+	return len;
+}
+
+/* A cut payload is kept as a JSON string of the first bytes of its text, which is not longer than the limit itself. */
 static enum status cut(struct event_decoder *decoder, struct json_value *value)
 {
 	buf_clear(&decoder->text);
-	json_put_string(&decoder->text, decode_cut(value->text, decoder->rules->payload_bytes_max));
+	json_put_string(
+		&decoder->text, decode_cut(value->text, fitting(value->text, decoder->rules->payload_bytes_max)));
 	if (buf_status(&decoder->text) != STATUS_OK)
 		return STATUS_NO_MEMORY;
 	struct text kept = arena_copy(&decoder->arena, buf_text(&decoder->text));

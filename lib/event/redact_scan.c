@@ -5,6 +5,8 @@
  */
 #include "redact_scan.h"
 
+#include <stdio.h>
+
 enum {
 	NAME_BYTES_MAX = 128,
 	JWT_HEADER_MIN = 10,
@@ -122,10 +124,25 @@ static struct text slice(struct text text, size_t from, size_t to)
 	return (struct text){text.at + from, to - from};
 }
 
+/* A cut payload may end in the middle of a replacement. */
+static bool is_cut_replacement(struct text value)
+{
+	for (unsigned rule = 0; rule < REDACT_RULE_COUNT; rule++) {
+		char replacement[32];
+		int len = snprintf(
+			replacement, sizeof(replacement), "[redacted:%s]", redact_rule_name((enum redact_rule)rule));
+		if (value.len < (size_t)len && memcmp(value.at, replacement, value.len) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* The value [from, to) of something named by a sensitive name; nothing is left to do where it is empty or done. */
 static struct match match_value(struct text text, size_t from, size_t to, enum redact_rule rule)
 {
 	if (from >= to || redact_is_done(slice(text, from, to)))
+		return no_match;
+	if (to == text.len && is_cut_replacement(slice(text, from, to)))
 		return no_match;
 	return (struct match){from, to, rule};
 }
