@@ -139,6 +139,8 @@ const char *http_guard_framing(const struct http_head *head, struct http_framing
 	struct http_framing found = {0};
 	if (head->too_many)
 		return "too many header fields or parameters";
+	if (head->odd_lines)
+		return "a line of the head is folded, holds a NUL or a stray space, or does not end with CR LF";
 	if (head->path.len == 0 || head->path.at[0] != '/' || has_control(head->path))
 		return "the request target is not a path";
 	for (size_t i = 0; i < head->field_count; i++) {

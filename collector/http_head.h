@@ -22,6 +22,7 @@ struct http_head {
 	enum http_method method;
 	bool is_http_1_1;
 	bool too_many;    /* more fields or parameters than fit below */
+	bool odd_lines;   /* a line is folded, holds a NUL or a stray space, or does not end with CR LF */
 	struct text path; /* as sent, escapes and all, without the query */
 	struct http_field fields[HTTP_FIELDS_MAX];
 	size_t field_count;

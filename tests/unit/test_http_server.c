@@ -490,6 +490,8 @@ static void smuggling_shapes_are_400_and_close(void **state)
 		"Content-Length: 0\r\nContent-Length: 60\r\n",
 		"Transfer-Encoding: xchunked\r\n",
 		"Content-Length : 2\r\n",
+		"X: a\nContent-Length: 5\r\n",
+		"X: a\r\n b\r\nContent-Length: 5\r\n",
 	};
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
 		char request[600];
@@ -595,6 +597,35 @@ static void slow_senders_are_cut_by_an_absolute_deadline(void **state)
 	assert_int_equal(funnel.submitted, 0);
 	assert_code(get("/metrics", ""), "200");
 	assert_non_null(strstr(answer, "mcpledger_http_limit_hits_total{limit=\"http.request_time_max\"} 2\n"));
+}
+
+static void half_closed_clients_are_answered_and_let_go(void **state)
+{
+	(void)state;
+	start(NULL);
+	const char *requests[] = {
+		"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",
+		"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\n{}",
+		"GET /healthz HTTP/1.1\r\nHost: ",
+	};
+	const char *codes[] = {"200", "404", "200", NULL, NULL};
+	int64_t begun = timestamp_elapsed();
+	for (unsigned i = 0; i < 25; i++) {
+		const char *request = requests[i % 5];
+		int fd = dial();
+		send_all(fd, request, strlen(request));
+		assert_int_equal(shutdown(fd, SHUT_WR), 0);
+		size_t len = receive_until(fd, answer, sizeof(answer), NULL);
+		if (codes[i % 5])
+			assert_code(answer, codes[i % 5]);
+		else
+			assert_int_equal(len, 0);
+		close(fd);
+	}
+	assert_true(timestamp_elapsed() - begun < 50 * NS_PER_S); /* not by http.request_time_max */
+	assert_int_equal(funnel.submitted, 5);
 }
 
 static void connections_beyond_the_limit_are_told_503(void **state)
@@ -823,6 +854,7 @@ int main(void)
 		HTTP_TEST(pages_say_what_they_should),
 		HTTP_TEST(reload_is_called_and_its_failure_told),
 		HTTP_TEST(slow_senders_are_cut_by_an_absolute_deadline),
+		HTTP_TEST(half_closed_clients_are_answered_and_let_go),
 		HTTP_TEST(connections_beyond_the_limit_are_told_503),
 		HTTP_TEST(routes_see_decoded_paths_and_parameters),
 		HTTP_TEST(long_answers_stream_whole_and_in_order),
