@@ -128,7 +128,7 @@ void event_put_json(struct buf *out, const struct event *event, struct text stor
 	char id[96];
 	for (size_t i = 0; i < count; i++) {
 		unsigned field = order[i];
-		struct value value;
+		struct value value = {0};
 		if (event_has(event, field)) {
 			put_field(&rendering, field, &event->value[field]);
 		} else if (field == FIELD_ID && event_has(event, FIELD_MARKS_ID_ASSIGNED)) {

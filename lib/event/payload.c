@@ -147,7 +147,7 @@ enum status payload_set_attrs(struct event_decoder *decoder, const struct json_v
 	struct text whole = arena_copy(&decoder->arena, buf_text(text));
 	if (whole.at == NULL)
 		return STATUS_NO_MEMORY;
-	struct json_value value;
+	struct json_value value = {0};
 	buf_clear(text);
 	buf_put_byte(text, '{');
 	buf_put(text, whole.at + before + (before > 1), whole.len - before - (before > 1));

@@ -124,9 +124,13 @@ static struct text slice(struct text text, size_t from, size_t to)
 	return (struct text){text.at + from, to - from};
 }
 
-/* A cut payload may end in the middle of a replacement. */
+/* A cut payload may end in the middle of a replacement, or of the quote behind it. */
 static bool is_cut_replacement(struct text value)
 {
+	while (value.len && value.at[value.len - 1] == '\\')
+		value.len--;
+	if (redact_is_done(value))
+		return true;
 	for (unsigned rule = 0; rule < REDACT_RULE_COUNT; rule++) {
 		char replacement[32];
 		int len = snprintf(

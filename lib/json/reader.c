@@ -319,8 +319,8 @@ static inline void add_leaf(struct walk *walk, size_t len)
 static inline enum status walk_name(struct walk *walk)
 {
 	struct json_reader *reader = walk->reader;
-	struct text name;
-	bool escaped;
+	struct text name = {NULL, 0};
+	bool escaped = false;
 	enum status status = read_name(reader, &name, &escaped);
 	if (status != STATUS_OK)
 		return status;

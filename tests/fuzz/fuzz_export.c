@@ -1,4 +1,7 @@
-/* Events: canonical bytes, read as a line of `export`, give the same canonical bytes; what was hidden stays hidden. */
+/*
+ * Events: canonical bytes, read as a line of `export`, give the same canonical bytes; what was hidden stays hidden.
+ * Only in what is left of a cut payload may the second reading hide more, as text that was JSON before.
+ */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -32,11 +35,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		struct buf first;
 		struct buf second;
 		render(&first, &event);
+		bool was_cut = event_has(&event, FIELD_MARKS_CUT);
 		rules.from_export = true;
 		enum status status = event_decode(decoder, buf_text(&first), &rules, &event, &why);
 		assert(status == STATUS_OK);
 		render(&second, &event);
-		assert(text_equal(buf_text(&first), buf_text(&second)));
+		bool hides_more = was_cut && event_has(&event, FIELD_REDACTION_COUNT);
+		assert(hides_more || text_equal(buf_text(&first), buf_text(&second)));
 		buf_finish(&first);
 		buf_finish(&second);
 	}
