@@ -1,5 +1,7 @@
 #include "decode.h"
 
+#include "patterns.h"
+
 enum { WORD_BITS = 64, INT_CHARACTERS = 24 };
 
 static enum status failed(const struct stream_cursor *cursor)
@@ -7,8 +9,7 @@ static enum status failed(const struct stream_cursor *cursor)
 	return cursor->status == STATUS_OK ? STATUS_NO_MEMORY : cursor->status;
 }
 
-/* count texts back to back: their lengths, then their bytes. */
-static const struct text *get_kept(struct stream_cursor *cursor, uint32_t count)
+const struct text *decode_kept(struct stream_cursor *cursor, uint32_t count)
 {
 	const int64_t *lengths = cursor_ints(cursor, count);
 	struct text bytes = cursor_bytes(cursor);
@@ -106,7 +107,7 @@ static enum status get_odd(struct stream_cursor *cursor, const struct image_colu
 		return failed(cursor);
 	if (!is_ascending_below(raw->odd, raw->odd_count, column->entries))
 		return STATUS_DAMAGED;
-	raw->kept = get_kept(cursor, raw->odd_count);
+	raw->kept = decode_kept(cursor, raw->odd_count);
 	return raw->kept ? STATUS_OK : failed(cursor);
 }
 
@@ -161,8 +162,10 @@ enum status decode_texts(const struct image_entry *entry, struct arena *arena, s
 	enum status status = get_map(&cursor, column, &raw->codes);
 	if (status != STATUS_OK)
 		return status;
-	if (raw->form == FORM_TEXT) {
-		raw->kept = get_kept(&cursor, column->entries);
+	if (column->form == FORM_TEXT || column->form == FORM_PATTERNS) {
+		raw->form = FORM_TEXT;
+		raw->kept = column->form == FORM_TEXT ? decode_kept(&cursor, column->entries)
+						      : patterns_get(&cursor, column->entries);
 		status = raw->kept ? STATUS_OK : failed(&cursor);
 	} else {
 		status = get_binary(&cursor, column, raw);
@@ -220,7 +223,7 @@ enum status decode_shapes(const struct image_entry *entry, struct arena *arena, 
 	if (column->form != FORM_PAYLOAD || column->map != MAP_CODES)
 		return STATUS_DAMAGED;
 	raw->codes = cursor_codes(&cursor, column->places, (uint64_t)column->entries + PAYLOAD_CODE_SHAPE - 1);
-	raw->templates = get_kept(&cursor, column->entries);
+	raw->templates = decode_kept(&cursor, column->entries);
 	if (raw->codes == NULL || raw->templates == NULL)
 		return failed(&cursor);
 	uint32_t *starts = arena_alloc(arena, ((size_t)column->entries + 1) * sizeof(*starts));

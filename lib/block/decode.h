@@ -39,6 +39,8 @@ struct raw_shapes {
 enum status decode_texts(const struct image_entry *entry, struct arena *arena, struct raw_texts *raw) MUST_CHECK;
 enum status decode_numbers(const struct image_entry *entry, struct arena *arena, struct raw_numbers *raw) MUST_CHECK;
 enum status decode_shapes(const struct image_entry *entry, struct arena *arena, struct raw_shapes *raw) MUST_CHECK;
+/* count texts back to back: their lengths, then their bytes; NULL on failure. */
+const struct text *decode_kept(struct stream_cursor *cursor, uint32_t count);
 /* Renders all entries into texts[0..entries), which the arena must outlive. */
 enum status decode_entries(const struct raw_texts *raw, struct arena *arena, struct text *texts) MUST_CHECK;
 

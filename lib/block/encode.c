@@ -1,4 +1,6 @@
 /* Rows to an image: each column says what it is, then puts its streams. */
+#include "groups.h"
+#include "patterns.h"
 #include "rows.h"
 #include "summary.h"
 
@@ -83,12 +85,13 @@ static void put_codes(struct image_writer *writer, const uint32_t *codes, uint32
 	image_put_ints(writer, values, places);
 }
 
-static void put_texts(
-	struct image_writer *writer, const struct texts *texts, unsigned field, uint32_t sub, uint32_t places)
+static void put_texts(struct image_writer *writer, const struct texts *texts, unsigned field, uint32_t sub,
+	uint32_t places, enum order order)
 {
 	struct image_column column = {
 		.field = (uint8_t)field,
 		.sub = sub,
+		.order = order,
 		.form = (uint8_t)texts->form,
 		.width = (uint8_t)texts->width,
 		.map = find_map(texts, places),
@@ -96,12 +99,21 @@ static void put_texts(
 		.places = places,
 		.entries = texts->count,
 	};
+	struct patterns patterns;
+	bool cut = writer->level == BLOCK_SEALED && patterns_make(texts, &patterns);
+	if (cut)
+		column.form = FORM_PATTERNS;
 	image_put_column(writer, &column);
 	if (column.map == MAP_PRESENCE)
 		put_presence(writer, texts->codes, texts->places, places);
 	else if (column.map == MAP_CODES)
 		put_codes(writer, texts->codes, texts->places, places);
-	put_entries(writer, texts);
+	if (cut) {
+		patterns_put(writer, &patterns);
+		patterns_finish(&patterns);
+	} else {
+		put_entries(writer, texts);
+	}
 }
 
 static void put_numbers(struct image_writer *writer, const struct numbers *numbers, unsigned field, uint32_t rows)
@@ -190,13 +202,14 @@ static void put_shapes(struct image_writer *writer, const struct payload_columns
 	image_put_ints(writer, holes, columns->hole_count);
 }
 
-static void put_payload(
-	struct image_writer *writer, const struct payload_columns *columns, unsigned field, uint32_t rows)
+static void put_payload(struct image_writer *writer, const struct payload_columns *columns, unsigned field,
+	uint32_t rows, enum order order)
 {
 	struct image_column column = {
 		.field = (uint8_t)field,
 		.form = FORM_PAYLOAD,
 		.map = MAP_CODES,
+		.order = order,
 		.places = rows,
 		.entries = columns->templates.count,
 	};
@@ -206,36 +219,125 @@ static void put_payload(
 	if (columns->reference_count)
 		put_references(writer, columns, field);
 	if (columns->raw.places)
-		put_texts(writer, &columns->raw, field, SUB_RAW, columns->raw.places);
+		put_texts(writer, &columns->raw, field, SUB_RAW, columns->raw.places, order);
 	for (uint32_t i = 0; i < columns->paths.count; i++)
 		if (columns->leaves[i].places)
-			put_texts(writer, &columns->leaves[i], field, SUB_LEAF_FIRST + i, columns->leaves[i].places);
+			put_texts(writer, &columns->leaves[i], field, SUB_LEAF_FIRST + i, columns->leaves[i].places,
+				order);
 }
 
-static void put_field(struct image_writer *writer, const struct rows *rows, unsigned field)
+static void check(struct image_writer *writer, enum status status)
+{
+	if (status != STATUS_OK && writer->streams.failed == STATUS_OK)
+		writer->streams.failed = status;
+}
+
+static void put_groups(struct image_writer *writer, const struct groups *groups, uint32_t rows)
+{
+	struct image_column column = {
+		.field = GROUPS_FIELD,
+		.form = FORM_GROUPS,
+		.map = MAP_CODES,
+		.places = rows,
+		.entries = groups->count,
+	};
+	image_put_column(writer, &column);
+	int64_t *codes = image_scratch(writer, rows);
+	if (codes == NULL)
+		return;
+	for (uint32_t i = 0; i < rows; i++)
+		codes[i] = (int64_t)groups->of_row[i] + 1;
+	image_put_ints(writer, codes, rows);
+}
+
+static void put_grouped_payload(
+	struct image_writer *writer, const struct rows *rows, const struct groups *groups, unsigned field)
+{
+	const struct payload_columns *columns = &rows->payload[payload_of(field)];
+	struct payload_columns arranged;
+	enum status status = payload_arrange(columns, groups, rows->count, &arranged);
+	check(writer, status);
+	if (status != STATUS_OK)
+		return;
+	put_payload(writer, &arranged, field, rows->count, ORDER_GROUPED);
+	payload_arranged_finish(&arranged);
+}
+
+/* One place per group where its rows agree; prose by groups, so that like stands beside like; else by arrival. */
+static void put_grouped_texts(
+	struct image_writer *writer, const struct rows *rows, const struct groups *groups, unsigned field)
+{
+	const struct texts *texts = &rows->texts[field];
+	bool prose = field_types[field] == FIELD_TYPE_LONG || field_types[field] == FIELD_TYPE_JSON;
+	struct texts arranged;
+	uint32_t *codes = malloc(((size_t)groups->count + 1) * sizeof(*codes));
+	if (codes == NULL) {
+		check(writer, STATUS_NO_MEMORY);
+	} else if (groups_share_code(groups, rows, texts, codes)) {
+		arranged = *texts;
+		arranged.codes = codes;
+		arranged.places = groups->count;
+		put_texts(writer, &arranged, field, SUB_FIELD, groups->count, ORDER_GROUP);
+	} else if (prose) {
+		enum status status = texts_arrange(texts, groups->rows, rows->count, &arranged);
+		check(writer, status);
+		if (status == STATUS_OK) {
+			put_texts(writer, &arranged, field, SUB_FIELD, rows->count, ORDER_GROUPED);
+			texts_finish(&arranged);
+		}
+	} else {
+		put_texts(writer, texts, field, SUB_FIELD, rows->count, ORDER_ARRIVAL);
+	}
+	free(codes);
+}
+
+/* groups: NULL where rows stand as they came. */
+static void put_field(struct image_writer *writer, const struct rows *rows, const struct groups *groups, unsigned field)
 {
 	if (field_types[field] == FIELD_TYPE_PAYLOAD) {
-		enum payload payload = payload_of(field);
-		if (rows->payload[payload].places)
-			put_payload(writer, &rows->payload[payload], field, rows->count);
+		const struct payload_columns *columns = &rows->payload[payload_of(field)];
+		if (columns->places == 0)
+			return;
+		if (groups)
+			put_grouped_payload(writer, rows, groups, field);
+		else
+			put_payload(writer, columns, field, rows->count, ORDER_ARRIVAL);
 	} else if (field_is_number((enum field_type)field_types[field])) {
 		if (rows->numbers[field].places)
 			put_numbers(writer, &rows->numbers[field], field, rows->count);
 	} else if (rows->texts[field].places) {
-		put_texts(writer, &rows->texts[field], field, SUB_FIELD, rows->count);
+		if (groups)
+			put_grouped_texts(writer, rows, groups, field);
+		else
+			put_texts(writer, &rows->texts[field], field, SUB_FIELD, rows->count, ORDER_ARRIVAL);
 	}
+}
+
+static enum status put_image(const struct rows *rows, enum block_level level, uint64_t first_seq,
+	const struct groups *groups, struct buf *image)
+{
+	struct image_writer writer;
+	image_writer_init(&writer, level);
+	if (groups)
+		put_groups(&writer, groups, rows->count);
+	for (unsigned word = 0; word < FIELD_LIMIT / WORD_BITS; word++)
+		for (uint64_t bits = rows->used[word]; bits; bits &= bits - 1)
+			put_field(&writer, rows, groups, word * WORD_BITS + (unsigned)__builtin_ctzll(bits));
+	enum status status = image_put(&writer, first_seq, rows->count, rows->bytes, image);
+	image_writer_finish(&writer);
+	return status;
 }
 
 enum status block_encode(const struct rows *rows, enum block_level level, uint64_t first_seq,
 	const uint8_t filter_key[16], struct buf *image, struct buf *summary)
 {
-	struct image_writer writer;
-	image_writer_init(&writer, level);
-	for (unsigned word = 0; word < FIELD_LIMIT / WORD_BITS; word++)
-		for (uint64_t bits = rows->used[word]; bits; bits &= bits - 1)
-			put_field(&writer, rows, word * WORD_BITS + (unsigned)__builtin_ctzll(bits));
-	enum status status = image_put(&writer, first_seq, rows->count, rows->bytes, image);
-	image_writer_finish(&writer);
+	struct groups groups = {0};
+	enum status status = STATUS_OK;
+	if (level == BLOCK_SEALED)
+		status = groups_make(rows, &groups);
+	if (status == STATUS_OK)
+		status = put_image(rows, level, first_seq, groups.count > 1 ? &groups : NULL, image);
+	groups_finish(&groups);
 	if (status == STATUS_OK && summary)
 		status = summary_put(rows, first_seq, filter_key, summary);
 	return status;

@@ -25,7 +25,7 @@
  *   varint  sub-column: 0 the field itself; of a payload: 1 references, 2 raw texts, 3 + k its leaf column k
  *      1    form (enum form, enum column_form)
  *      1    width: bytes of a binary entry
- *      1    flags: bits 0-1 map, bits 2-3 order of places, bit 4 some entries are odd, bit 5 entries are patterns
+ *      1    flags: bits 0-1 map, bits 2-3 order of places, bit 4 some entries are odd
  *   varint  places: rows, or occurrences of a leaf
  *   varint  entries
  *      1    number of streams, then per stream
@@ -46,6 +46,13 @@
  *   FORM_INT, FORM_QUOTED    integers; the texts are made from them (form.h)
  *   FORM_UUID, FORM_HEX      entries * width bytes
  *   FORM_TEXT                integers: lengths; bytes
+ *   FORM_PATTERNS            texts too: integers: for each the number of its pattern; one integer: how many patterns;
+ *                            integers: their lengths; their bytes; one integer: how many words; integers: their
+ *                            lengths; their bytes; integers: for each word hole of each pattern 0, or 1 + the word it
+ *                            always has; integers: for each other word hole, one behind another, the words of all
+ *                            texts of the pattern in turn; then for each number hole of each pattern integers: the
+ *                            numbers of all texts of the pattern (all these in one stream, each with its length as a
+ *                            varint before it)
  *   FORM_PAYLOAD             (map is MAP_CODES over rows: 0 absent, 1 a reference, 2 a raw text, 3 + k shape k;
  *                            entries = shapes) integers: lengths of the templates; bytes of the templates;
  *                            integers: the leaf column of each hole of each template, in order
@@ -55,6 +62,9 @@
  *
  * A template is a payload's text with its scalars cut out: byte 1 stands for a string (what is between its quotes is
  * the leaf), byte 0 for another scalar.  Neither byte can be part of JSON text.
+ *
+ * A pattern is a text whose words (words.h) are cut out: byte 1 stands for a word, byte 2 for a word that is a decimal
+ * integer of at most 18 digits as JSON would write it.  A text that holds one of these bytes makes no pattern.
  *
  * Integers (a stream of n; nothing for n = 0): one byte says how
  *   INTS_CONST   varint (zigzag) the value of all
@@ -68,9 +78,9 @@
 
 #include "block.h"
 
-enum { IMAGE_HEADER_BYTES = 48, IMAGE_STREAMS_MAX = 8, IMAGE_COLUMNS_MAX = 8192, IMAGE_PLACES_MAX = 1 << 22 };
+enum { IMAGE_HEADER_BYTES = 48, IMAGE_STREAMS_MAX = 12, IMAGE_COLUMNS_MAX = 8192, IMAGE_PLACES_MAX = 1 << 22 };
 enum { SUB_FIELD, SUB_REFERENCES, SUB_RAW, SUB_LEAF_FIRST, GROUPS_FIELD = 0 };
-enum column_form { FORM_NUMBERS = 16, FORM_PAYLOAD, FORM_REFERENCE, FORM_GROUPS };
+enum column_form { FORM_NUMBERS = 16, FORM_PAYLOAD, FORM_REFERENCE, FORM_GROUPS, FORM_PATTERNS };
 enum map { MAP_ALL, MAP_PRESENCE, MAP_CODES };
 enum order { ORDER_ARRIVAL, ORDER_GROUPED, ORDER_GROUP };
 enum { PAYLOAD_CODE_REFERENCE = 1, PAYLOAD_CODE_RAW, PAYLOAD_CODE_SHAPE };

@@ -216,7 +216,7 @@ static uint32_t find(const struct texts *texts, const struct key *key)
 
 bool texts_code(struct texts *texts, struct text text, uint32_t *code)
 {
-	if (texts->count == 0)
+	if (texts->count == 0 && !texts->form_is_fixed)
 		texts->form = form_of(text, &texts->width);
 	struct key key = {.text = text};
 	key.odd = texts->form != FORM_TEXT && !form_parse(texts->form, texts->width, text, key.binary);
@@ -269,6 +269,15 @@ void texts_cut(struct texts *texts, uint32_t places)
 {
 	if (texts->places > places)
 		texts->places = places;
+}
+
+bool texts_add_kept(struct texts *texts, struct text text)
+{
+	if (!bytes_add(texts, texts->count, text))
+		return false;
+	texts->form = FORM_TEXT;
+	texts->last = ++texts->count;
+	return true;
 }
 
 bool texts_add_binary(struct texts *texts, enum form form, unsigned width, const void *binary, uint32_t count)

@@ -43,6 +43,7 @@ struct texts {
 	uint32_t hits;
 	uint32_t unique_runs; /* how often in a row it was unique when cleared */
 	bool always_shared;   /* set by the owner: never unique */
+	bool form_is_fixed;   /* set by the owner, with form and width: the first entry does not decide */
 };
 
 void texts_finish(struct texts *texts); /* an all-zero struct texts is empty and ready */
@@ -61,6 +62,8 @@ static inline struct text texts_kept(const struct texts *texts, uint32_t k)
 	uint32_t start = k ? texts->ends[k - 1] : 0;
 	return (struct text){texts->bytes + start, texts->ends[k] - start};
 }
+/* Adds an entry to a FORM_TEXT column (or an empty one, which becomes that), without a search. false: no memory. */
+bool texts_add_kept(struct texts *texts, struct text text);
 /* Adds `count` binary entries of the column's form (the column must be of that form, or empty). false: no memory. */
 bool texts_add_binary(struct texts *texts, enum form form, unsigned width, const void *binary, uint32_t count);
 

@@ -134,9 +134,25 @@ static struct text scalar(struct sample *sample)
 	}
 }
 
+/* Texts that differ in a few words only. */
+static struct text sentence(struct sample *sample)
+{
+	static const char *const list[] = {"orders", "Total", "path_1", "naïve", "src"};
+	const char *word = list[sample_below(sample, 5)];
+	unsigned number = (unsigned)sample_below(sample, 100000);
+	if (sample_below(sample, 3))
+		return print(sample, "SELECT %s, x FROM t WHERE id = %u LIMIT 10", word, number);
+	return print(sample, "open /srv/%s/%u.txt: %s (0%u)", word, number, list[sample_below(sample, 5)], number);
+}
+
 static struct text json(struct sample *sample)
 {
-	switch (sample_below(sample, 12)) {
+	switch (sample_below(sample, 16)) {
+	case 12:
+	case 13:
+	case 14:
+		return print(sample, "{\"sql\":\"%s\",\"esc\":\"a\\nb \\u00e9t\\u00e9\"}", sentence(sample).at);
+
 	case 0:
 		return scalar(sample);
 	case 1:
@@ -241,6 +257,8 @@ struct event *sample_event(struct sample *sample, uint64_t number)
 	event_set_text(event, FIELD_REQUEST_ID, print(sample, "\"%u\"", (unsigned)(number % 1000)));
 	event_set_text(event, FIELD_USER_ID, print(sample, "user%u@example.com", (unsigned)sample_below(sample, 300)));
 	event_set_number(event, FIELD_RECV_TIME, (FIRST_TIME_S + (int64_t)(number / 100)) * INT64_C(1000000000));
+	if (sample_below(sample, 2))
+		event_set_text(event, FIELD_ERROR_MESSAGE, sentence(sample));
 	set_payload(sample, event, FIELD_REQUEST);
 	if (sample_below(sample, 3) == 0)
 		set_payload(sample, event, FIELD_RESPONSE);

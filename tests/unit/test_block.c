@@ -26,15 +26,20 @@ struct stage {
 	struct block *block;
 };
 
-static void stage_open(struct stage *stage, size_t count)
+static void stage_fill(struct stage *stage, size_t count, bool large_payloads)
 {
 	arena_init(&stage->arena, BUF_BYTES_MAX);
-	stage->sample = (struct sample){.state = seed, .arena = &stage->arena};
+	stage->sample = (struct sample){.state = seed, .arena = &stage->arena, .large_payloads = large_payloads};
 	for (stage->count = 0; stage->count < count; stage->count++)
 		stage->events[stage->count] = sample_event(&stage->sample, stage->count);
 	assert_int_equal(rows_create(&stage->rows), STATUS_OK);
 	buf_init(&stage->image, BUF_BYTES_MAX);
 	stage->block = NULL;
+}
+
+static void stage_open(struct stage *stage, size_t count)
+{
+	stage_fill(stage, count, false);
 }
 
 static void stage_close(struct stage *stage)
@@ -181,12 +186,143 @@ static void rows_can_be_used_again_after_clear(void **state)
 	stage_close(&stage);
 }
 
+struct store_of_payloads {
+	const struct payload_ref *refs;
+	size_t count;
+	unsigned asked;
+};
+
+static enum status get_payload(void *context, const uint8_t key[32], struct arena *arena, struct text *payload)
+{
+	struct store_of_payloads *store = context;
+	store->asked++;
+	for (size_t i = 0; i < store->count; i++)
+		if (memcmp(store->refs[i].key, key, sizeof(store->refs[i].key)) == 0)
+			return payload_unpack(store->refs[i].stored, arena, payload);
+	return STATUS_NOT_FOUND;
+}
+
+static void large_payloads_are_kept_outside_once(void **state)
+{
+	(void)state;
+	struct stage stage;
+	stage_fill(&stage, 300, true);
+	append(stage.rows, stage.events, stage.count);
+	struct store_of_payloads store = {0};
+	store.count = rows_payloads(stage.rows, &store.refs);
+	/* 3 lengths of 4 letters for each of two tenants, whatever the number of events */
+	assert_true(store.count > 0 && store.count <= 24);
+	for (size_t i = 0; i < store.count; i++)
+		for (size_t k = 0; k < i; k++)
+			assert_memory_not_equal(store.refs[i].key, store.refs[k].key, sizeof(store.refs[i].key));
+	assert_int_equal(block_encode(stage.rows, BLOCK_SEALED, FIRST_SEQ, filter_key, &stage.image, NULL), STATUS_OK);
+	assert_int_equal(block_open(buf_text(&stage.image), &stage.block, NULL), STATUS_OK);
+	block_set_payload_source(stage.block, (struct payload_source){get_payload, &store});
+	assert_events(stage.block, stage.events, stage.count);
+	assert_true(store.asked > 0);
+	stage_close(&stage);
+}
+
+static void the_key_of_a_payload_is_salted_with_the_tenant(void **state)
+{
+	(void)state;
+	struct stage stage;
+	stage_open(&stage, 1);
+	size_t len = PAYLOAD_INLINE_BYTES_MAX + 1;
+	char *bytes = arena_alloc(&stage.arena, len);
+	assert_non_null(bytes);
+	memset(bytes, '7', len);
+	struct event *event = stage.events[0];
+	event_set_text(event, FIELD_TENANT, TEXT("acme"));
+	event_set_text(event, FIELD_REQUEST, (struct text){bytes, len});
+	append(stage.rows, &event, 1);
+	const struct payload_ref *refs = NULL;
+	assert_int_equal(rows_payloads(stage.rows, &refs), 1);
+	struct buf salted;
+	uint8_t key[SHA256_BYTES];
+	buf_init(&salted, BUF_BYTES_MAX);
+	buf_put(&salted, "acme", sizeof("acme"));
+	buf_put(&salted, bytes, len);
+	assert_int_equal(crypto_sha256(buf_text(&salted), key), STATUS_OK);
+	assert_memory_equal(refs[0].key, key, sizeof(key));
+	buf_finish(&salted);
+	stage_close(&stage);
+}
+
+static void full_rows_refuse_and_stay_as_they_are(void **state)
+{
+	(void)state;
+	struct stage stage;
+	stage_open(&stage, 3);
+	for (size_t i = 0; i < BLOCK_ROWS_MAX; i++)
+		append(stage.rows, &stage.events[i % 2], 1);
+	assert_int_equal(rows_append(stage.rows, stage.events[2]), STATUS_LIMIT);
+	assert_int_equal(rows_count(stage.rows), BLOCK_ROWS_MAX);
+	assert_int_equal(block_encode(stage.rows, BLOCK_SEALED, FIRST_SEQ, filter_key, &stage.image, NULL), STATUS_OK);
+	assert_int_equal(block_open(buf_text(&stage.image), &stage.block, NULL), STATUS_OK);
+	struct event *last = malloc(sizeof(*last));
+	assert_non_null(last);
+	assert_int_equal(block_event(stage.block, BLOCK_ROWS_MAX - 1, last), STATUS_OK);
+	assert_string_equal(sample_difference(stage.events[1], last), "");
+	assert_int_equal(block_event(stage.block, BLOCK_ROWS_MAX, last), STATUS_NOT_FOUND);
+	assert_int_equal(rows_append_block(stage.rows, stage.block), STATUS_LIMIT);
+	free(last);
+	stage_close(&stage);
+}
+
+static void payloads_of_any_number_of_shapes_are_kept(void **state)
+{
+	(void)state;
+	struct stage stage;
+	stage_open(&stage, PARTS * PART_ROWS);
+	for (size_t i = 0; i < stage.count; i++) {
+		char json[64];
+		int len = snprintf(json, sizeof(json), "{\"member%zu\":[%zu,\"x\"]}", i, i);
+		struct text text = arena_copy(&stage.arena, (struct text){json, (size_t)len});
+		sample_payload(&stage.sample, stage.events[i], FIELD_ATTRS, text);
+	}
+	append(stage.rows, stage.events, stage.count);
+	assert_int_equal(block_encode(stage.rows, BLOCK_SEALED, FIRST_SEQ, filter_key, &stage.image, NULL), STATUS_OK);
+	assert_int_equal(block_open(buf_text(&stage.image), &stage.block, NULL), STATUS_OK);
+	assert_events(stage.block, stage.events, stage.count);
+	stage_close(&stage);
+}
+
+static void a_part_has_its_own_seq_and_receive_time(void **state)
+{
+	(void)state;
+	struct stage stage;
+	struct column column;
+	stage_open(&stage, 10);
+	for (size_t i = 0; i < stage.count; i++)
+		stage.events[i]->present[FIELD_RECV_TIME / 64] &= ~(UINT64_C(1) << FIELD_RECV_TIME % 64);
+	append(stage.rows, stage.events, stage.count);
+	assert_int_equal(block_encode(stage.rows, BLOCK_TAIL, 0, filter_key, &stage.image, NULL), STATUS_OK);
+	const uint8_t dead[2] = {0x03, 0};
+	struct tail_part part = {
+		.first_seq = 50, .recv_time = 99, .row_count = 10, .dead = dead, .image = buf_text(&stage.image)};
+	assert_int_equal(block_open_part(&part, &stage.block, NULL), STATUS_OK);
+	assert_int_equal(block_column(stage.block, FIELD_RECV_TIME, &column), STATUS_OK);
+	assert_int_equal(column.rows, 8);
+	assert_int_equal(column.numbers[7], 99);
+	assert_int_equal(block_column(stage.block, FIELD_SEQ, &column), STATUS_OK);
+	assert_int_equal(column.numbers[0], 50);
+	assert_int_equal(column.numbers[7], 57);
+	assert_int_equal(block_column(stage.block, FIELD_DEFINITION, &column), STATUS_NOT_FOUND);
+	stage_close(&stage);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sealed_round_trip),
 		cmocka_unit_test(parts_go_through_the_tail_into_a_block),
 		cmocka_unit_test(rows_can_be_used_again_after_clear),
+		cmocka_unit_test(large_payloads_are_kept_outside_once),
+		cmocka_unit_test(the_key_of_a_payload_is_salted_with_the_tenant),
+		cmocka_unit_test(full_rows_refuse_and_stay_as_they_are),
+		cmocka_unit_test(payloads_of_any_number_of_shapes_are_kept),
+		cmocka_unit_test(a_part_has_its_own_seq_and_receive_time),
 	};
 	const char *given = getenv("SEED");
 	seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);

@@ -1,0 +1,36 @@
+/* patterns - texts that differ only in some of their words, cut into patterns and words (FORM_PATTERNS in image.h). */
+#ifndef MCPLEDGER_BLOCK_PATTERNS_H
+#define MCPLEDGER_BLOCK_PATTERNS_H
+
+#include "image.h"
+#include "texts.h"
+
+enum { PATTERN_WORD = 1, PATTERN_NUMBER = 2 };
+
+struct patterns {
+	struct texts patterns; /* entry = pattern */
+	struct texts words;    /* entry = word */
+	uint32_t *pattern_of;  /* per text */
+	size_t pattern_of_capacity;
+	uint32_t *word_codes; /* of all texts' words in turn */
+	size_t word_codes_capacity;
+	size_t word_count;
+	int64_t *numbers;
+	size_t numbers_capacity;
+	size_t number_count;
+	uint32_t count; /* texts */
+	struct buf scratch;
+};
+
+/*
+ * Cuts the texts of a FORM_TEXT column.  false: they are better kept as they are (or there is no memory): nothing to
+ * finish then.
+ */
+bool patterns_make(const struct texts *texts, struct patterns *patterns);
+void patterns_finish(struct patterns *patterns);
+/* Puts the streams of a column's entries. */
+void patterns_put(struct image_writer *writer, const struct patterns *patterns);
+/* Reads them: count texts in the arena, NULL on failure (in cursor->status). */
+const struct text *patterns_get(struct stream_cursor *cursor, uint32_t count);
+
+#endif
