@@ -232,9 +232,14 @@ void segment_carry_state(struct env_txn *from, struct env_txn *to)
 
 /* --- values in parts --- */
 
-static size_t parts_of(size_t bytes)
+static size_t part_bytes_max(enum env_db db)
 {
-	return bytes == 0 ? 1 : (bytes + SEGMENT_PART_BYTES_MAX - 1) / SEGMENT_PART_BYTES_MAX;
+	return db == ENV_TAIL ? SEGMENT_TAIL_PART_BYTES_MAX : SEGMENT_PART_BYTES_MAX;
+}
+
+static size_t parts_of(enum env_db db, size_t bytes)
+{
+	return bytes == 0 ? 1 : (bytes + part_bytes_max(db) - 1) / part_bytes_max(db);
 }
 
 static void write_part(uint8_t *at, size_t size, enum env_db db, const struct part *part)
@@ -259,7 +264,7 @@ static void put_parts(struct env_txn *txn, enum env_db db, uint8_t *key, size_t 
 {
 	size_t number_at = db == ENV_PAYLOAD ? PAYLOAD_DIGEST_BYTES : 8;
 	struct text whole = part.bytes;
-	size_t parts = parts_of(whole.len);
+	size_t parts = parts_of(db, whole.len);
 	if (whole.len > SEGMENT_VALUE_BYTES_MAX) {
 		env_txn_fail(txn, STATUS_TOO_LARGE);
 		return;
@@ -267,8 +272,8 @@ static void put_parts(struct env_txn *txn, enum env_db db, uint8_t *key, size_t 
 	part.parts = (uint16_t)parts;
 	part.bytes_whole = whole.len;
 	for (size_t number = 0; number < parts; number++) {
-		size_t from = number * SEGMENT_PART_BYTES_MAX;
-		size_t len = whole.len - from < SEGMENT_PART_BYTES_MAX ? whole.len - from : SEGMENT_PART_BYTES_MAX;
+		size_t from = number * part_bytes_max(db);
+		size_t len = whole.len - from < part_bytes_max(db) ? whole.len - from : part_bytes_max(db);
 		size_t size = SEGMENT_PART_HEADER_BYTES + len;
 		if (db == ENV_BLOCK && size < BLOCK_VALUE_BYTES_MIN)
 			size = BLOCK_VALUE_BYTES_MIN;
@@ -300,11 +305,11 @@ static enum status read_part(struct text value, enum env_db db, unsigned number,
 		.checksum = get_le(at + 40, 8),
 	};
 	if (part->number != number || part->bytes.len > value.len - SEGMENT_PART_HEADER_BYTES ||
-		part->bytes_whole > SEGMENT_VALUE_BYTES_MAX || part->parts != parts_of(part->bytes_whole))
+		part->bytes_whole > SEGMENT_VALUE_BYTES_MAX || part->parts != parts_of(db, part->bytes_whole))
 		return STATUS_DAMAGED;
-	size_t from = (size_t)number * SEGMENT_PART_BYTES_MAX;
+	size_t from = (size_t)number * part_bytes_max(db);
 	size_t left = part->bytes_whole - from;
-	if (number >= part->parts || part->bytes.len != (left < SEGMENT_PART_BYTES_MAX ? left : SEGMENT_PART_BYTES_MAX))
+	if (number >= part->parts || part->bytes.len != (left < part_bytes_max(db) ? left : part_bytes_max(db)))
 		return STATUS_DAMAGED;
 	return STATUS_OK;
 }
@@ -338,7 +343,7 @@ static enum status get_parts(struct env_txn *txn, enum env_db db, uint8_t *key, 
 	struct part part = *first;
 	for (unsigned number = 0;;) {
 		if (copy) {
-			char *at = to + (size_t)number * SEGMENT_PART_BYTES_MAX;
+			char *at = to + (size_t)number * part_bytes_max(db);
 			memcpy(at, part.bytes.at, part.bytes.len);
 			part.bytes.at = at; /* the checksum is of what the caller gets */
 		}
@@ -424,6 +429,17 @@ enum status segment_get_unit(struct env_txn *txn, enum env_db db, struct segment
 		return STATUS_DAMAGED;
 	*value = (struct segment_value){.bytes = part.bytes, .recv_time = part.recv_time};
 	return STATUS_OK;
+}
+
+enum status segment_tail_recv_time(struct env_txn *txn, struct segment_unit unit, int64_t *recv_time)
+{
+	uint8_t key[UNIT_KEY_BYTES];
+	struct part part;
+	write_unit_key(key, unit);
+	enum status status = get_part(txn, ENV_TAIL, key, sizeof(key), 0, &part);
+	if (status == STATUS_OK)
+		*recv_time = part.recv_time;
+	return status;
 }
 
 void segment_delete_tail(struct env_txn *txn, struct segment_unit unit, uint64_t *bytes)

@@ -277,7 +277,7 @@ void store_put_payload(struct store_txn *txn, const struct payload_ref *payload)
 	txn->bytes += payload->stored.len;
 }
 
-/* Deletes the tail chunks of [first_seq, first_seq + count); returns the recv_time of the newest. */
+/* Deletes the tail chunks of [first_seq, first_seq + count). */
 static void delete_tail(struct store_txn *txn, uint64_t first_seq, uint32_t count)
 {
 	struct segment_head *head = &txn->head;
@@ -302,7 +302,7 @@ void store_put_block(struct store_txn *txn, uint64_t first_seq, uint32_t count, 
 {
 	struct segment_head *head = &txn->head;
 	struct segment_unit unit = {first_seq, count}, next;
-	struct segment_value value = {.recv_time = 0};
+	int64_t recv_time = 0; /* of the tail that is left */
 	assert(first_seq == head->tail_first_seq && count > 0 && count <= head->next_seq - first_seq);
 	segment_put_unit(txn->write, ENV_BLOCK, unit, 0, image);
 	segment_put_unit(txn->write, ENV_SUMMARY, unit, 0, summary);
@@ -314,11 +314,11 @@ void store_put_block(struct store_txn *txn, uint64_t first_seq, uint32_t count, 
 	if (head->tail_first_seq < head->next_seq) {
 		enum status status = segment_find_unit(txn->write, ENV_TAIL, head->tail_first_seq, false, &next);
 		if (status == STATUS_OK)
-			status = segment_get_unit(txn->write, ENV_TAIL, next, (struct segment_reading){0}, &value);
+			status = segment_tail_recv_time(txn->write, next, &recv_time);
 		if (status != STATUS_OK)
 			env_txn_fail(txn->write, status == STATUS_NOT_FOUND ? STATUS_DAMAGED : status);
 	}
-	head->tail_oldest_recv_time = value.recv_time;
+	head->tail_oldest_recv_time = recv_time;
 }
 
 void store_put_state(struct store_txn *txn, const char *name, struct text bytes)
