@@ -148,6 +148,28 @@ static int hold_file(struct env *env)
 	return 0;
 }
 
+/*
+ * LMDB does not write pages that were allocated and freed in one transaction, so a file may end before its last page.
+ * The writer makes up for it, so that to a reader a short file is a truncated one: touching what is missing of it would
+ * be a SIGBUS.
+ */
+static int check_length(struct env *env)
+{
+	mdb_filehandle_t fd = -1;
+	struct stat stat_now;
+	int code = mdb_env_get_fd(env->lmdb, &fd);
+	if (code != 0)
+		return code;
+	if (fstat(fd, &stat_now) != 0)
+		return errno;
+	uint64_t bytes = env_file_bytes(env);
+	if ((uint64_t)stat_now.st_size >= bytes)
+		return 0;
+	if (!env->writable)
+		return MDB_CORRUPTED;
+	return ftruncate(fd, (off_t)bytes) == 0 ? 0 : errno;
+}
+
 static unsigned flags_of(enum env_mode mode)
 {
 	switch (mode) {
@@ -181,6 +203,8 @@ static enum status open_new(
 		code = mdb_env_open(env->lmdb, path, flags_of(mode), FILE_MODE);
 	if (code == 0)
 		code = hold_file(env);
+	if (code == 0 && mode != ENV_CREATE)
+		code = check_length(env);
 	if (code == 0)
 		code = open_dbs(env, mode == ENV_CREATE);
 	if (code != 0) {
@@ -313,6 +337,8 @@ enum status env_commit(struct env_txn **txn)
 		return status;
 	}
 	status = status_of(mdb_txn_commit(ending->txn));
+	if (status == STATUS_OK && ending->write)
+		(void)check_length(ending->env); /* the commit stands in any case; the next one tries again */
 	free(ending);
 	*txn = NULL;
 	return status;

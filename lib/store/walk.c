@@ -192,6 +192,32 @@ enum status store_reader_state(struct store_reader *reader, const char *name, st
 	return status == STATUS_OK ? STATUS_BUSY : status;
 }
 
+enum status store_reader_payload(struct store_reader *reader, uint64_t segment_number, const uint8_t key[32],
+                                 struct arena *arena, struct text *payload)
+{
+	size_t at = segments_up_to(&reader->live, segment_number);
+	if (at == 0 || reader->live.items[at - 1]->first_seq != segment_number)
+		return STATUS_NOT_FOUND;
+	struct reader_segment *segment = reader->live.items[at - 1];
+	struct text stored;
+	enum status status = reader_open_segment(reader, segment, at == reader->live.count, NULL);
+	for (int attempt = 0; status == STATUS_OK && attempt < UNLOCKED_ATTEMPTS_MAX; attempt++) {
+		const struct segment_reading reading = {.arena = arena, .check = true, .copy = segment->unlocked};
+		if (segment->unlocked)
+			status = env_renew(segment->txn);
+		if (status != STATUS_OK)
+			return status;
+		uint64_t txnid = env_txn_id(segment->txn);
+		status = segment_get_payload(segment->txn, key, reading, &stored);
+		if (segment->unlocked && env_last_txnid(segment->env) > txnid + 1) {
+			status = STATUS_OK; /* what it says is not to be believed: try again */
+			continue;
+		}
+		return status == STATUS_OK ? payload_unpack(stored, arena, payload) : status;
+	}
+	return status == STATUS_OK ? STATUS_BUSY : status;
+}
+
 enum status store_reader_figures(struct store_reader *reader, struct store_figures *figures)
 {
 	struct store_figures sum = {0};
