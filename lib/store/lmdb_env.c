@@ -299,6 +299,21 @@ enum status env_sync_file(struct env *env)
 	return STATUS_OK;
 }
 
+/*
+ * A read transaction takes the number of the last commit, then copies that commit's roots from its meta page.  If two
+ * commits come between, the page holds the roots of the later one, maybe not even durable yet, and the next transaction
+ * would seem to step back.  So it is begun again until no such commit can have come between.
+ */
+static int take_snapshot(struct env *env, MDB_txn *txn)
+{
+	int code = 0;
+	while (code == 0 && env_last_txnid(env) > mdb_txn_id(txn) + 1) {
+		mdb_txn_reset(txn);
+		code = mdb_txn_renew(txn);
+	}
+	return code;
+}
+
 enum status env_begin(struct env *env, bool write, struct env_txn **out)
 {
 	assert(!write || env->writable);
@@ -309,7 +324,11 @@ enum status env_begin(struct env *env, bool write, struct env_txn **out)
 	txn->env = env;
 	txn->write = write;
 	int code = mdb_txn_begin(env->lmdb, NULL, write ? 0 : MDB_RDONLY, &txn->txn);
+	if (code == 0 && !write)
+		code = take_snapshot(env, txn->txn);
 	if (code != 0) {
+		if (txn->txn)
+			mdb_txn_abort(txn->txn);
 		free(txn);
 		if (code == MDB_PANIC || code == MDB_MAP_RESIZED)
 			env_mark_failed(env);
@@ -351,6 +370,8 @@ enum status env_renew(struct env_txn *txn)
 		mdb_txn_reset(txn->txn);
 	txn->status = STATUS_OK;
 	int code = mdb_txn_renew(txn->txn);
+	if (code == 0)
+		code = take_snapshot(txn->env, txn->txn);
 	txn->parked = code != 0;
 	if (code == MDB_PANIC || code == MDB_MAP_RESIZED)
 		env_mark_failed(txn->env);

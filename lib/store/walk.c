@@ -193,7 +193,7 @@ enum status store_reader_state(struct store_reader *reader, const char *name, st
 }
 
 enum status store_reader_payload(struct store_reader *reader, uint64_t segment_number, const uint8_t key[32],
-                                 struct arena *arena, struct text *payload)
+	struct arena *arena, struct text *payload)
 {
 	size_t at = segments_up_to(&reader->live, segment_number);
 	if (at == 0 || reader->live.items[at - 1]->first_seq != segment_number)

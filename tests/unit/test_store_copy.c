@@ -67,7 +67,8 @@ static unsigned patch(const struct store_dir *dir, const char *name, struct text
 	char *all = malloc((size_t)stat_now.st_size);
 	assert_non_null(all);
 	assert_int_equal(fread(all, 1, (size_t)stat_now.st_size, file), stat_now.st_size);
-	for (char *at = all; (at = memmem(at, (size_t)(all + stat_now.st_size - at), bytes.at, bytes.len)) != NULL; at++) {
+	for (char *at = all; (at = memmem(at, (size_t)(all + stat_now.st_size - at), bytes.at, bytes.len)) != NULL;
+		at++) {
 		memcpy(at, by.at, by.len);
 		places++;
 	}
@@ -389,7 +390,7 @@ static void a_live_store_is_read_without_its_lock_file(void **state)
 			if (status == STATUS_BUSY)
 				continue;
 			assert_int_equal(status, STATUS_OK);
-			store_dir_check_unit(&unit);
+			assert_true(store_dir_unit_is_right(&unit));
 			seq = unit.first_seq + unit.count;
 		}
 		await(&writer);

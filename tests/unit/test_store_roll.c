@@ -98,8 +98,8 @@ static void a_roll_carries_state_and_goes_on_with_seq(void **state)
 /* What is on disk when a roll-over stops: files of before it and of after it, put together in a directory. */
 enum stopped { STOPPED_BEFORE, STOPPED_MAKING, STOPPED_BEFORE_RENAME, STOPPED_BEFORE_MARK, STOPPED_HALF_FILE };
 
-static void stop_roll_at(const struct store_dir *before, const struct store_dir *after, struct store_dir *at,
-                         enum stopped stopped)
+static void stop_roll_at(
+	const struct store_dir *before, const struct store_dir *after, struct store_dir *at, enum stopped stopped)
 {
 	char path[PATH_MAX];
 	store_dir_copy_file(before, "store.json", at, "store.json");
@@ -143,7 +143,7 @@ static void a_roll_stopped_anywhere_is_finished_at_open(void **state)
 			assert_int_equal(store_dir_segments(&at), rolled ? 2 : 1);
 			assert_false(store_dir_has(&at, "seg-00000000000000000011.tmp"));
 			assert_int_equal(store_dir_has(&at, "seg-00000000000000000011.mdb.invalid"),
-			                 stopped == STOPPED_HALF_FILE);
+				stopped == STOPPED_HALF_FILE);
 			assert_false(rolled && store_dir_has(&at, "seg-00000000000000000001.mdb-lock"));
 			check_state(&at);
 			store_close(&at.store, false);
@@ -268,7 +268,7 @@ static void a_walk_meets_each_seq_once_over_seal_and_roll(void **state)
 		store_dir_add(dir, 5, DAY_0 + i);
 	store_dir_attach(dir);
 	for (int step = 0; store_reader_unit(dir->reader, seq, false, &unit, &dir->error) == STATUS_OK; step++) {
-		store_dir_check_unit(&unit);
+		assert_true(store_dir_unit_is_right(&unit));
 		assert_true(unit.first_seq <= seq);
 		met += unit.first_seq + unit.count - seq;
 		seq = unit.first_seq + unit.count;
@@ -285,7 +285,7 @@ static void a_walk_meets_each_seq_once_over_seal_and_roll(void **state)
 	seq = 67;
 	met = 0;
 	while (seq > 0 && store_reader_unit(dir->reader, seq, true, &unit, &dir->error) == STATUS_OK) {
-		store_dir_check_unit(&unit);
+		assert_true(store_dir_unit_is_right(&unit));
 		met += seq + 1 - unit.first_seq;
 		seq = unit.first_seq - 1;
 		if (met == 7)
@@ -308,7 +308,7 @@ static void a_reader_keeps_few_segments_open(void **state)
 	struct store_unit unit;
 	uint64_t seq = 1;
 	while (store_reader_unit(dir->reader, seq, false, &unit, &dir->error) == STATUS_OK) {
-		store_dir_check_unit(&unit);
+		assert_true(store_dir_unit_is_right(&unit));
 		seq = unit.first_seq + unit.count;
 		store_dir_renew(dir);
 	}
@@ -329,10 +329,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_roll_is_due_by_day_and_by_size, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_roll_carries_state_and_goes_on_with_seq, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_roll_stopped_anywhere_is_finished_at_open, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_damaged_newest_segment_behind_a_sealed_one_is_not_passed_over, set_up,
-	                                        tear_down),
-		cmocka_unit_test_setup_teardown(a_store_without_its_newest_segment_goes_on_behind_the_sealed_one, set_up,
-	                                        tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_damaged_newest_segment_behind_a_sealed_one_is_not_passed_over, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_store_without_its_newest_segment_goes_on_behind_the_sealed_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(retention_removes_the_oldest_by_age_then_by_size, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(retention_knows_segments_of_before_a_restart, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_walk_meets_each_seq_once_over_seal_and_roll, set_up, tear_down),
