@@ -80,15 +80,15 @@ static enum status read_hex(char **at, void *bytes, size_t len)
 
 static enum status load_dedup(const char *dir, struct store_keys *keys, struct error *error)
 {
-	char text[SMALL_FILE_BYTES];
+	char text[SMALL_FILE_BYTES], key[2 * DEDUP_KEY_BYTES + 1];
 	size_t len = 0;
 	enum status status = files_read(dir, "dedup", text, sizeof(text), &len);
 	if (status == STATUS_NOT_FOUND) {
 		status = crypto_random(keys->dedup, sizeof(keys->dedup));
 		if (status != STATUS_OK)
 			return error_set(error, status, "no random bytes: %s", status_text(status));
-		hex_encode(keys->dedup, sizeof(keys->dedup), text);
-		(void)strcat(text, "\n");
+		hex_encode(keys->dedup, sizeof(keys->dedup), key);
+		(void)snprintf(text, sizeof(text), "%s\n", key);
 		return files_write(dir, "dedup", text_of(text), error);
 	}
 	char *at = text;

@@ -228,7 +228,7 @@ enum status env_open(struct env **env, const char *path, enum env_mode mode, uin
 	enum status status = find_open(path, mode, &found, error);
 	if (status == STATUS_OK && found == NULL)
 		status = open_new(&found, path, mode, map_bytes, error);
-	if (status == STATUS_OK) {
+	if (status == STATUS_OK && found) {
 		found->refs++;
 		*env = found;
 	}

@@ -197,11 +197,9 @@ enum status segment_read_identity(struct env_txn *txn, struct segment_identity *
 
 static struct text state_key(const char *name, char key[STATE_NAME_MAX + 8])
 {
-	size_t len = strlen(name);
-	assert(len > 0 && len <= STATE_NAME_MAX);
-	memcpy(key, "state.", 6);
-	memcpy(key + 6, name, len);
-	return text_at(key, 6 + len);
+	int len = snprintf(key, STATE_NAME_MAX + 8, "state.%s", name);
+	assert(len > 6 && len <= 6 + STATE_NAME_MAX);
+	return text_at(key, (size_t)len);
 }
 
 void segment_put_state(struct env_txn *txn, const char *name, struct text bytes)

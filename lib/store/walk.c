@@ -6,6 +6,8 @@
  */
 #include "reader.h"
 
+#include <inttypes.h>
+
 #include "files.h"
 
 enum { UNLOCKED_ATTEMPTS_MAX = 16 };
@@ -33,6 +35,17 @@ static enum status find_unit(struct env_txn *txn, const struct walk *walk, struc
 	return status;
 }
 
+static struct store_unit whole_segment(const struct reader_segment *segment)
+{
+	uint64_t count = segment->head.next_seq - segment->head.first_seq;
+	return (struct store_unit){
+		.first_seq = segment->first_seq,
+		.count = count > UINT32_MAX ? UINT32_MAX : (uint32_t)count,
+		.segment = segment->name,
+		.segment_number = segment->first_seq,
+	};
+}
+
 /* On STATUS_DAMAGED unit tells which one it is. */
 static enum status read_unit(
 	struct store_reader *reader, struct reader_segment *segment, const struct walk *walk, struct store_unit *unit)
@@ -42,6 +55,11 @@ static enum status read_unit(
 	struct segment_reading reading = {.arena = &reader->joined, .check = true, .copy = segment->unlocked};
 	bool sealed = false;
 	enum status status = find_unit(segment->txn, walk, &found, &sealed);
+	if (status == STATUS_DAMAGED) {
+		/* The keys themselves: nothing more can be found in this segment. */
+		*unit = whole_segment(segment);
+		return status;
+	}
 	if (status != STATUS_OK)
 		return status;
 	*unit = (struct store_unit){
@@ -112,10 +130,11 @@ static enum status read_segment(
 		return status;
 	status = segment->unlocked ? read_unit_unlocked(reader, segment, walk, unit)
 				   : read_unit(reader, segment, walk, unit);
-	if (status == STATUS_DAMAGED)
-		return error_set(error, status, "%s/%s: events %llu to %llu are damaged", reader->dir, segment->name,
-			(unsigned long long)unit->first_seq,
-			(unsigned long long)(unit->first_seq + (unit->count ? unit->count - 1 : 0)));
+	if (status == STATUS_DAMAGED) {
+		uint64_t last = unit->first_seq + unit->count - 1;
+		return error_set(error, status, "%s/%s: events %" PRIu64 " to %" PRIu64 " are damaged", reader->dir,
+			segment->name, unit->first_seq, last);
+	}
 	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
 		return error_set(error, status, "%s/%s: %s", reader->dir, segment->name, status_text(status));
 	return status;
