@@ -114,11 +114,6 @@ static size_t skip_blanks(struct text text, size_t at)
 	return at;
 }
 
-static bool begins_word(struct text text, size_t at)
-{
-	return at == 0 || !is_word(text.at[at - 1]);
-}
-
 static struct text slice(struct text text, size_t from, size_t to)
 {
 	return (struct text){text.at + from, to - from};
@@ -314,7 +309,9 @@ static struct match match_header(struct text text, size_t at)
 		return no_match;
 	size_t end = skip_names(text, at);
 	enum redact_rule rule;
-	if (end - at > NAME_BYTES_MAX || !redact_member(slice(text, at, end), false, &rule) || rule != REDACT_HEADER)
+	char behind = byte_at(text, end);
+	if ((behind != ':' && behind != ' ' && behind != '\t') || end - at > NAME_BYTES_MAX ||
+		!redact_member(slice(text, at, end), false, &rule) || rule != REDACT_HEADER)
 		return no_match;
 	size_t from = skip_blanks(text, end);
 	if (byte_at(text, from) != ':')
@@ -433,7 +430,8 @@ static struct match match_member(struct scan *scan, size_t at)
 	char quote = text.at[at];
 	size_t end = skip_names(text, at + 1);
 	enum redact_rule rule;
-	if (end - at - 1 > NAME_BYTES_MAX || !redact_member(slice(text, at + 1, end), scan->in_auth_event, &rule))
+	if ((byte_at(text, end) != quote && byte_at(text, end) != '\\') || end - at - 1 > NAME_BYTES_MAX ||
+		!redact_member(slice(text, at + 1, end), scan->in_auth_event, &rule))
 		return no_match;
 	size_t level = backslashes_before(text, at, at > BACKSLASHES_MAX ? at - BACKSLASHES_MAX : 0);
 	for (size_t i = 0; i < level; i++, end++)
@@ -457,27 +455,72 @@ static struct match match_member(struct scan *scan, size_t at)
 	return match_value(text, from, plain_value_end(text, from), rule);
 }
 
-static struct match match_at(struct scan *scan, size_t at)
+/* What may begin at a byte: anywhere, or at a word's start; a header's name too; and whether it is part of a word. */
+enum { ANYWHERE = 1, AT_WORD = 2, HEADER = 4, WORD = 8 };
+
+static const uint8_t classes[256] = {
+	['"'] = ANYWHERE,
+	['\''] = ANYWHERE,
+	['='] = ANYWHERE,
+	[':'] = ANYWHERE,
+	['-'] = ANYWHERE,
+	['0' ... '9'] = WORD,
+	['_'] = WORD,
+	['D' ... 'L'] = WORD,
+	['N'] = WORD,
+	['O'] = WORD,
+	['Q'] = WORD,
+	['R'] = WORD,
+	['T' ... 'Z'] = WORD,
+	['d'] = WORD,
+	['f'] = WORD,
+	['h' ... 'l'] = WORD,
+	['n'] = WORD,
+	['o'] = WORD,
+	['q'] = WORD,
+	['r'] = WORD,
+	['t' ... 'w'] = WORD,
+	['y'] = WORD,
+	['z'] = WORD,
+	['e'] = WORD | AT_WORD,
+	['g'] = WORD | AT_WORD,
+	['x'] = WORD | AT_WORD,
+	['b'] = WORD | AT_WORD,
+	['B'] = WORD | AT_WORD,
+	['a'] = WORD | AT_WORD | HEADER,
+	['A'] = WORD | AT_WORD | HEADER,
+	['c'] = WORD | AT_WORD | HEADER,
+	['C'] = WORD | AT_WORD | HEADER,
+	['m'] = WORD | AT_WORD | HEADER,
+	['M'] = WORD | AT_WORD | HEADER,
+	['p'] = WORD | AT_WORD | HEADER,
+	['P'] = WORD | AT_WORD | HEADER,
+	['s'] = WORD | AT_WORD | HEADER,
+	['S'] = WORD | AT_WORD | HEADER,
+};
+
+static inline unsigned class_of(char byte)
 {
-	struct text text = scan->text;
-	char byte = text.at[at];
-	switch (byte) {
-	case '"':
-	case '\'':
-		return match_member(scan, at);
-	case '=':
-		return match_parameter(scan, at);
-	case ':':
-		return match_url(text, at);
-	case '-':
-		return match_pem(text, at);
-	default:
-		break;
+	return classes[(unsigned char)byte];
+}
+
+/* The next byte where something may begin. */
+static size_t next_begin(struct text text, size_t at)
+{
+	unsigned before = at > 0 ? class_of(text.at[at - 1]) : 0;
+	for (; at < text.len; at++) {
+		unsigned class = class_of(text.at[at]);
+		if (class & ANYWHERE || (class & AT_WORD && !(before & WORD)))
+			break;
+		before = class;
 	}
-	if (!begins_word(text, at))
-		return no_match;
+	return at;
+}
+
+static struct match match_word(struct text text, size_t at)
+{
 	struct match match = no_match;
-	switch (byte) {
+	switch (text.at[at]) {
 	case 'e':
 		return match_jwt(text, at);
 	case 'g':
@@ -496,26 +539,41 @@ static struct match match_at(struct scan *scan, size_t at)
 	default:
 		break;
 	}
-	if (match.to == 0 && strchr("aAcCmMpPsS", byte) && byte)
-		match = match_header(text, at);
-	return match;
+	return match.to == 0 && class_of(text.at[at]) & HEADER ? match_header(text, at) : match;
+}
+
+static struct match match_at(struct scan *scan, size_t at)
+{
+	switch (scan->text.at[at]) {
+	case '"':
+	case '\'':
+		return match_member(scan, at);
+	case '=':
+		return match_parameter(scan, at);
+	case ':':
+		return match_url(scan->text, at);
+	case '-':
+		return match_pem(scan->text, at);
+	default:
+		return match_word(scan->text, at);
+	}
 }
 
 enum status redact_scan(struct text text, bool in_auth_event, struct redact_spans *spans)
 {
 	struct scan scan = {.text = text, .spans = spans, .in_auth_event = in_auth_event};
-	size_t at = 0;
+	size_t at = next_begin(text, 0);
 	while (at < text.len) {
 		struct match match = match_at(&scan, at);
 		if (match.to <= at) {
-			at++;
+			at = next_begin(text, at + 1);
 			continue;
 		}
 		enum status status =
 			redact_spans_add(spans, (struct redact_span){match.from, match.to, match.rule, false});
 		if (status != STATUS_OK)
 			return status;
-		at = match.to;
+		at = next_begin(text, match.to);
 	}
 	return STATUS_OK;
 }
