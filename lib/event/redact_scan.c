@@ -409,6 +409,8 @@ static size_t plain_value_end(struct text text, size_t from)
 		char byte = text.at[at];
 		if (byte == '"') {
 			at = string_end(text, at + 1, '"', backslashes_before(text, at, from));
+			while (byte_at(text, at) == '\\')
+				at++; /* string_end gives what stands before its quote */
 		} else if (byte == '{' || byte == '[') {
 			depth++;
 		} else if (byte == '}' || byte == ']') {

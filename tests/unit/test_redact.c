@@ -121,6 +121,8 @@ static void members_of_json_inside_text_are_taken(void **state)
 			"{\\\"token\\\":\\\"[redacted:member]\\\",\\\"x\\\":1}"},
 		{"{\"secret\":12345,\"x\":1}", "{\"secret\":[redacted:member],\"x\":1}"},
 		{"{\"secret\":{\"a\":[1,\"}\"]},\"x\":1}", "{\"secret\":[redacted:member],\"x\":1}"},
+		{"{\\\"secret\\\":{\\\"a\\\":\\\"b\\\"},\\\"x\\\":{\\\"y\\\":1}}",
+			"{\\\"secret\\\":[redacted:member],\\\"x\\\":{\\\"y\\\":1}}"},
 		{"{'passwd': 'a b', 'x': 1}", "{'passwd': '[redacted:member]', 'x': 1}"},
 		{"{\"id_token\":\"cut off", "{\"id_token\":\"[redacted:member]"}, {"{\"password\":\"\"}", NULL},
 		{"{\"passwords\":\"x\",\"my_token\":\"y\"}", NULL}, {"\"token\" is a word", NULL},
