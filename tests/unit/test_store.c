@@ -284,6 +284,41 @@ static void a_payload_is_stored_once(void **state)
 	assert_int_equal(figures.payload_bytes, 15);
 }
 
+static void a_long_payload_comes_back_from_its_segment(void **state)
+{
+	struct store_dir *dir = *state;
+	struct store_txn *txn = NULL;
+	struct rows *rows = NULL;
+	struct event *event = calloc(1, sizeof(*event));
+	const struct payload_ref *refs = NULL;
+	struct arena arena;
+	struct text payload;
+	char *json = malloc(100000);
+	assert_true(json && event);
+	memset(json, 'x', 100000);
+	json[0] = json[99999] = '"';
+	event_set_text(event, FIELD_REQUEST, (struct text){json, 100000});
+	assert_int_equal(rows_create(&rows), STATUS_OK);
+	assert_int_equal(rows_append(rows, event), STATUS_OK);
+	assert_int_equal(rows_payloads(rows, &refs), 1);
+	store_dir_open(dir);
+	assert_int_equal(store_begin(dir->store, &txn), STATUS_OK);
+	store_put_payload(txn, refs);
+	store_dir_put_tail(txn, 1, 1, DAY_0);
+	assert_int_equal(store_commit(&txn), STATUS_OK);
+	store_dir_attach(dir);
+	arena_init(&arena, 1024 * 1024);
+	assert_int_equal(store_reader_payload(dir->reader, 1, refs->key, &arena, &payload), STATUS_OK);
+	assert_true(text_equal(payload, (struct text){json, 100000}));
+	const uint8_t other[32] = {1};
+	assert_int_equal(store_reader_payload(dir->reader, 1, other, &arena, &payload), STATUS_NOT_FOUND);
+	assert_int_equal(store_reader_payload(dir->reader, 2, refs->key, &arena, &payload), STATUS_NOT_FOUND);
+	arena_finish(&arena);
+	rows_destroy(&rows);
+	free(event);
+	free(json);
+}
+
 static void too_large_a_state_fails_the_whole_commit(void **state)
 {
 	struct store_dir *dir = *state;
@@ -360,6 +395,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(part_of_the_tail_can_be_sealed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(long_values_are_split_and_joined, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_payload_is_stored_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_long_payload_comes_back_from_its_segment, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(too_large_a_state_fails_the_whole_commit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_reader_on_another_thread_meets_every_event_once, set_up, tear_down),
 	};
