@@ -169,7 +169,13 @@ static void a_block_takes_the_place_of_its_tail_chunks(void **state)
 	store_dir_open(dir);
 	for (int i = 0; i < 10; i++)
 		store_dir_add(dir, 3, DAY_0 + i);
+	store_tail_info(dir->store, &info);
+	assert_int_equal(info.chunks, 10);
+	assert_true(info.bytes > 10000);
 	store_dir_seal(dir);
+	store_tail_info(dir->store, &info);
+	assert_int_equal(info.chunks, 0);
+	assert_int_equal(info.bytes, 0);
 	store_dir_add(dir, 4, DAY_0 + 20);
 	store_dir_add(dir, 4, DAY_0 + 21);
 	store_tail_info(dir->store, &info);

@@ -115,6 +115,12 @@ static void stop_roll_at(
 		store_dir_copy_file(after, second_name, at, "seg-00000000000000000011.tmp");
 	if (stopped == STOPPED_BEFORE_MARK || stopped == STOPPED_HALF_FILE)
 		store_dir_copy_file(after, second_name, at, second_name);
+	if (stopped == STOPPED_BEFORE_MARK) { /* the lock file goes when the mark is set */
+		store_dir_path(at, "seg-00000000000000000001.mdb-lock", path);
+		FILE *file = fopen(path, "wb");
+		assert_non_null(file);
+		assert_int_equal(fclose(file), 0);
+	}
 	store_dir_path(at, second_name, path);
 	if (stopped == STOPPED_HALF_FILE)
 		assert_int_equal(truncate(path, 5000), 0);
