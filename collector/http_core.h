@@ -12,7 +12,7 @@
 #include "http.h"
 #include "http_connections.h"
 #include "http_exchange.h"
-#include "http_listen.h"
+#include "listener.h"
 
 enum http_limit {
 	HTTP_LIMIT_CONNECTIONS,
@@ -32,7 +32,7 @@ struct http_server {
 	size_t body_bytes_max;
 	unsigned thread_count;
 	int64_t request_time_max; /* ns */
-	struct http_listener listener;
+	struct listener listener;
 	void *daemon; /* the library's */
 
 	pthread_mutex_t policy_lock;

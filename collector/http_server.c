@@ -542,7 +542,7 @@ static void destroy_parts(struct http_server *server)
 		MHD_stop_daemon(server->daemon);
 	http_watch_destroy(server);
 	http_queries_destroy(server);
-	http_listen_close(&server->listener);
+	listener_close(&server->listener);
 	while (server->idle_worker_count)
 		ingest_worker_destroy(&server->idle_workers[--server->idle_worker_count]);
 	free(server->idle_workers);
@@ -554,6 +554,18 @@ static void destroy_parts(struct http_server *server)
 	pthread_mutex_destroy(&server->policy_lock);
 	pthread_mutex_destroy(&server->worker_lock);
 	free(server);
+}
+
+static enum status open_listener(struct http_server *server, const struct conf *conf, struct error *error)
+{
+	struct listener_wish wish = {
+		.type = SOCK_STREAM,
+		.setting = "http.listen",
+		.text = conf->http_listen,
+		.beyond_loopback = server->policy->tokens != NULL,
+		.needs = "http.tokens_file (made by `mcpledger token`)",
+	};
+	return listener_open(&server->listener, &wish, error);
 }
 
 enum status http_server_create(
@@ -579,8 +591,7 @@ enum status http_server_create(
 	if (status == STATUS_OK)
 		status = http_policy_create(&made->policy, conf, error);
 	if (status == STATUS_OK)
-		status = http_listen_open(
-			&made->listener, "http.listen", conf->http_listen, made->policy->tokens != NULL, error);
+		status = open_listener(made, conf, error);
 	if (status == STATUS_OK)
 		status = create_parts(made, conf, error);
 	if (status == STATUS_OK)
