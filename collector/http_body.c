@@ -12,6 +12,7 @@ enum {
 	STEP_BYTES_MIN = 16 * 1024,
 	/* A gzip member's last four bytes: the length of what it holds, modulo 2^32 (RFC 1952). */
 	GZIP_LENGTH_BYTES = 4,
+	LIKELY_RATIO_MAX = 16,
 };
 
 static void fail(struct http_exchange *exchange, enum status status)
@@ -74,12 +75,17 @@ static size_t claimed_length(struct text packed)
 	return (size_t)last[0] | (size_t)last[1] << 8 | (size_t)last[2] << 16 | (size_t)last[3] << 24;
 }
 
-/* The budget for what comes out is taken before it is there: what is claimed first, then the most that is allowed. */
+/*
+ * The budget for what comes out is taken before it is there: first what is claimed, if that is not unlikely for JSON,
+ * then the most that is allowed.  So a small body that claims much does not take the budget from others.
+ */
 enum status http_body_unpack(struct http_exchange *exchange)
 {
 	struct http_body *body = &exchange->body;
 	size_t limit = exchange->server->body_bytes_max;
 	size_t allowed = claimed_length(buf_text(&body->bytes));
+	if (allowed > body->bytes.len * LIKELY_RATIO_MAX)
+		allowed = body->bytes.len * LIKELY_RATIO_MAX;
 	if (allowed < STEP_BYTES_MIN)
 		allowed = STEP_BYTES_MIN;
 	if (allowed > limit)

@@ -148,11 +148,10 @@ void http_connection_close(struct http_connections *connections, struct http_con
  * Data and end that arrive together are one event of epoll, and the library misses the end (see http_server.c).  It must
  * be seen twice: the library may have taken the last bytes from the socket just now and be about to look at them.
  */
-static bool ended_halfway(struct http_connection *connection)
+static bool has_ended(struct http_connection *connection)
 {
 	char byte = 0;
-	bool ended = atomic_load_explicit(&connection->receives, memory_order_relaxed) &&
-		     recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+	bool ended = recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 	bool twice = ended && connection->ended;
 	connection->ended = ended;
 	return twice;
@@ -164,11 +163,13 @@ void http_connections_cut(struct http_connections *connections, int64_t now, str
 	/* The owner closes fd only after it has left this list, so fd is still that connection. */
 	for (struct http_connection *at = connections->first; at; at = at->next) {
 		int64_t deadline = atomic_load_explicit(&at->deadline, memory_order_relaxed);
-		if (deadline != 0 && deadline <= now) {
+		if (deadline == 0)
+			continue;
+		if (deadline <= now) {
 			atomic_store_explicit(&at->deadline, 0, memory_order_relaxed);
 			metric_add(cuts, 1);
 			(void)shutdown(at->fd, SHUT_RDWR);
-		} else if (ended_halfway(at)) {
+		} else if (has_ended(at)) {
 			(void)shutdown(at->fd, SHUT_RD);
 		}
 	}

@@ -19,7 +19,6 @@ struct http_connection {
 	struct http_address *address; /* NULL: a unix socket */
 	int fd;
 	_Atomic int64_t deadline; /* timestamp_elapsed(), ns; 0: none */
-	_Atomic bool receives;    /* a request has begun and is not whole */
 	bool ended;               /* its client said that no more comes, when last looked at */
 	char peer[INET6_ADDRSTRLEN];
 	bool crowded; /* beyond a limit: its request is to be refused */
@@ -37,8 +36,8 @@ enum http_room http_connection_open(struct http_connections *connections, struct
 /* Must be called before fd is closed. */
 void http_connection_close(struct http_connections *connections, struct http_connection *connection);
 /*
- * Ends those whose deadline is not after now, each counted before its client can know; and those whose client ended
- * in the middle of a request.  Called a few times a second.
+ * Ends those whose deadline is not after now, each counted before its client can know; and, of those that have a
+ * deadline, those whose client ended.  Called a few times a second.
  */
 void http_connections_cut(struct http_connections *connections, int64_t now, struct metric_series *cuts);
 unsigned http_connections_count(struct http_connections *connections);

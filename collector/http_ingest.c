@@ -52,6 +52,7 @@ static bool is_import(const struct http_exchange *exchange)
 static void answer_failure(struct http_exchange *exchange, enum status status)
 {
 	struct ingest *ingest = exchange->server->options.ingest;
+	http_body_release(exchange); /* before the answer: who has it may send the next body */
 	enum source source = is_import(exchange) ? SOURCE_IMPORT : SOURCE_HTTP;
 	switch (status) {
 	case STATUS_TOO_LARGE:

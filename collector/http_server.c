@@ -157,11 +157,6 @@ static void set_deadline(struct connection *connection, int64_t deadline)
 	atomic_store_explicit(&connection->place.deadline, deadline, memory_order_relaxed);
 }
 
-static void set_receiving(struct connection *connection, bool receives)
-{
-	atomic_store_explicit(&connection->place.receives, receives, memory_order_relaxed);
-}
-
 static int64_t next_deadline(const struct http_server *server)
 {
 	return timestamp_elapsed() + server->request_time_max;
@@ -224,7 +219,6 @@ static void *on_request_line(void *context, const char *target, struct MHD_Conne
 	if (of == NULL)
 		return NULL;
 	http_exchange_begin(&of->exchange);
-	set_receiving(of, true);
 	of->exchange.head.odd_lines = target == NULL || strchr(target, ' ') != NULL;
 	return of;
 }
@@ -311,7 +305,6 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 		return MHD_YES;
 	}
 	set_deadline(of, 0);
-	set_receiving(of, false);
 	return http_exchange_run(exchange) ? send_answer(connection, exchange) : MHD_YES;
 }
 
@@ -324,7 +317,6 @@ static void on_completed(
 	if (of == NULL)
 		return;
 	http_exchange_end(&of->exchange);
-	set_receiving(of, false);
 	set_deadline(of, next_deadline(context));
 	/* Data and end that come together are one event of epoll, and the library forgets the end: remind it. */
 	char byte = 0;

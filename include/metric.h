@@ -27,8 +27,7 @@ void metric_registry_destroy(struct metric_registry **registry);
  * histogram in seconds, ascending, without +Inf.  Never fails after start (asserts on a bad table).
  */
 struct metric_family *metric_family_add(struct metric_registry *registry, enum metric_type type, const char *name,
-                                        const char *help, const char *const *labels, size_t label_count,
-                                        const double *bounds, size_t bound_count);
+	const char *help, const char *const *labels, size_t label_count, const double *bounds, size_t bound_count);
 /* The series with these label values (copied; an empty value is not exposed).  Never NULL: beyond the limit, the overflow series. */
 struct metric_series *metric_series_get(struct metric_family *family, const struct text *values);
 void metric_add(struct metric_series *series, uint64_t by);

@@ -47,6 +47,7 @@ enum status token_scopes_parse(struct text text, unsigned *scopes, struct error 
  * Draws a new token and appends it to secret (no newline), and its line (with newline) to line.  what->tenants NULL: all.
  * STATUS_INVALID: a name or tenant that the file can't hold, no scope, or tenants for admin.
  */
-enum status token_create(const struct token *what, struct buf *secret, struct buf *line, struct error *error) MUST_CHECK;
+enum status token_create(
+	const struct token *what, struct buf *secret, struct buf *line, struct error *error) MUST_CHECK;
 
 #endif
