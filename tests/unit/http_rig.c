@@ -251,7 +251,7 @@ void send_all(int fd, const char *bytes, size_t len)
 	}
 }
 
-size_t receive_until(int fd, char *to, size_t size, bool (*enough)(const char *to))
+size_t receive_until(int fd, char *to, size_t size, bool (*enough)(const char *text))
 {
 	size_t len = 0;
 	to[0] = 0;
@@ -265,7 +265,7 @@ size_t receive_until(int fd, char *to, size_t size, bool (*enough)(const char *t
 	return len;
 }
 
-/* A whole to with Content-Length. */
+/* A whole answer with Content-Length. */
 bool is_whole(const char *to)
 {
 	const char *body = strstr(to, "\r\n\r\n");

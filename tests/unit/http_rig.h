@@ -20,7 +20,7 @@ enum { ANSWER_BYTES = 1 << 16 };
 struct funnel {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool holds; /* answers wait for release_one */
+	bool holds; /* answers wait for release_all */
 	ingest_done *done[64];
 	void *context[64];
 	size_t held;
