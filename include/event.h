@@ -174,7 +174,8 @@ void event_decoder_destroy(struct event_decoder **decoder);
 
 /*
  * Decodes one event.  STATUS_OK: *event holds views into json and into the decoder, valid until the next call; both
- * marks and verdict are set; FIELD_SEQ, FIELD_RECV_TIME and FIELD_INGEST_* are not.
+ * marks and verdict are set, and of FIELD_INGEST_* the tenant and the origin; the rest of it, FIELD_SEQ and
+ * FIELD_RECV_TIME are not.
  * STATUS_INVALID: *why says which reason; STATUS_NO_MEMORY.
  */
 enum status event_decode(struct event_decoder *decoder, struct text json, const struct event_rules *rules,
