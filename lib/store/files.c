@@ -47,6 +47,13 @@ static enum status set_errno(struct error *error, const char *path, int code)
 	return error_set(error, files_status(code), "%s: %s", path, strerror_r(code, text, sizeof(text)));
 }
 
+static enum status sync_parent(const char *dir)
+{
+	char path[PATH_MAX];
+	enum status status = files_path(dir, "..", path);
+	return status == STATUS_OK ? files_sync_directory(path) : status;
+}
+
 enum status files_make_directory(const char *dir, struct error *error)
 {
 	char path[PATH_MAX];
@@ -58,8 +65,13 @@ enum status files_make_directory(const char *dir, struct error *error)
 		if (path[i] != '/' && path[i] != 0)
 			continue;
 		path[i] = 0;
-		if (mkdir(path, DIRECTORY_MODE) != 0 && errno != EEXIST)
+		if (mkdir(path, DIRECTORY_MODE) == 0) {
+			enum status status = sync_parent(path);
+			if (status != STATUS_OK)
+				return error_set(error, status, "%s: %s", path, status_text(status));
+		} else if (errno != EEXIST) {
 			return set_errno(error, path, errno);
+		}
 		path[i] = dir[i];
 	}
 	struct stat stat_now;
