@@ -9,7 +9,7 @@
  *     16     8  seq of row 0
  *     24     4  rows
  *     28     2  number of sets
- *     30     2  0
+ *     30     2  flags: bit 0 = payloads stored beside the block, whose words are not in the filter
  *     32     8  size of the rows before encoding
  *     40    16  receive times: first and last, ns
  *     56    32  a bit per field: 1 = some row has it
@@ -38,6 +38,7 @@
 #include <xxhash.h>
 
 enum { OUTLIER_RANGES_MAX = 16, RANGES_MAX = OUTLIER_RANGES_MAX + 1, SET_VALUES_MAX = 256, SET_BYTES_MAX = 8192 };
+enum { FLAG_PAYLOADS_BESIDE = 1 };
 enum { HEADER_BYTES = 112, CHECKSUM_AT = 104, SUMMARY_BYTES_MAX = 32 * 1024 * 1024, TENANTS_ASKED_MAX = 16 };
 #define NEAR_NS (INT64_C(3600) * NS_PER_S)
 
@@ -51,7 +52,7 @@ struct header {
 	uint64_t first_seq;
 	uint32_t rows;
 	uint16_t set_count;
-	uint16_t zero;
+	uint16_t flags;
 	uint64_t bytes_raw;
 	struct time_range recv_time;
 	uint64_t present[FIELD_LIMIT / 64];
@@ -251,6 +252,9 @@ enum status summary_put(const struct rows *rows, uint64_t first_seq, const uint8
 	};
 	memcpy(header.magic, magic, sizeof(magic));
 	memcpy(header.filter_key, filter_key, sizeof(header.filter_key));
+	for (unsigned payload = 0; payload < PAYLOAD_COUNT; payload++)
+		if (rows->payload[payload].reference_count > 0)
+			header.flags = FLAG_PAYLOADS_BESIDE;
 	struct keys *keys = calloc(1, sizeof(*keys));
 	if (keys == NULL)
 		return STATUS_NO_MEMORY;
@@ -436,7 +440,7 @@ bool summary_may_have(const struct summary *summary, unsigned field, struct text
 
 bool summary_may_have_word(const struct summary *summary, struct text word, struct text tenant)
 {
-	return ask_any(summary, 0, word, tenant);
+	return summary->header.flags & FLAG_PAYLOADS_BESIDE || ask_any(summary, 0, word, tenant);
 }
 
 size_t summary_values(const struct summary *summary, unsigned field, const struct text **values, bool *complete)
