@@ -1,0 +1,142 @@
+#include "query_store.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "timestamp.h"
+
+#define MUST(call) must((call), #call)
+
+static void must(enum status status, const char *call)
+{
+	if (status == STATUS_OK)
+		return;
+	(void)fprintf(stderr, "%s: %s\n", call, status_text(status));
+	abort();
+}
+
+static enum status keep_bytes(void *context, const void *bytes, size_t len)
+{
+	buf_put(context, bytes, len);
+	return buf_status(context);
+}
+
+void query_store_open(struct query_store *fixture)
+{
+	static const struct store_options options = {
+		.segment_bytes_max = UINT64_C(1) << 30, .map_bytes = UINT64_C(1) << 30};
+	struct error error = {0};
+	*fixture = (struct query_store){.dir = "/tmp/mcpledger-query-XXXXXX"};
+	if (mkdtemp(fixture->dir) == NULL)
+		abort();
+	MUST(store_open(&fixture->store, fixture->dir, &options, &error));
+	MUST(store_reader_attach(&fixture->reader, fixture->store, &error));
+	MUST(rows_create(&fixture->rows));
+	arena_init(&fixture->arena, 64 << 20);
+	buf_init(&fixture->written, 64 << 20);
+	output_init(&fixture->out, keep_bytes, &fixture->written);
+	fixture->out.utc = true;
+	fixture->recv_time = INT64_C(1795168800) * NS_PER_S; /* 2026-11-20T10:00:00Z */
+}
+
+void query_store_close(struct query_store *fixture)
+{
+	char command[128];
+	store_reader_close(&fixture->reader);
+	store_close(&fixture->store, true);
+	rows_destroy(&fixture->rows);
+	output_finish(&fixture->out);
+	buf_finish(&fixture->written);
+	arena_finish(&fixture->arena);
+	(void)snprintf(command, sizeof(command), "rm -r '%s'", fixture->dir);
+	if (system(command) != 0)
+		abort();
+}
+
+void query_store_add(struct query_store *fixture, ...)
+{
+	static struct event event;
+	va_list pairs;
+	event_clear(&event);
+	memset(event.payload, 0, sizeof(event.payload));
+	va_start(pairs, fixture);
+	for (const char *path = va_arg(pairs, const char *); path; path = va_arg(pairs, const char *)) {
+		const char *value = va_arg(pairs, const char *);
+		unsigned field = field_find(text_of(path));
+		assert(field != 0);
+		if (field_is_number(field_info(field)->type))
+			event_set_number(&event, field, strtoll(value, NULL, 10));
+		else
+			event_set_text(&event, field, text_of(value));
+	}
+	va_end(pairs);
+	if (!event_has(&event, FIELD_KIND))
+		event_set_text(&event, FIELD_KIND, TEXT("tool_call"));
+	if (!event_has(&event, FIELD_TENANT))
+		event_set_text(&event, FIELD_TENANT, TEXT("default"));
+	MUST(rows_append(fixture->rows, &event));
+}
+
+static void seal(struct query_store *fixture, const struct tail_part *part)
+{
+	struct rows *rows = NULL;
+	struct block *block = NULL;
+	struct buf image;
+	struct buf summary;
+	struct store_txn *txn = NULL;
+	buf_init(&image, BLOCK_IMAGE_BYTES_MAX);
+	buf_init(&summary, BLOCK_IMAGE_BYTES_MAX);
+	MUST(rows_create(&rows));
+	MUST(block_open_part(part, &block, NULL));
+	MUST(rows_append_block(rows, block));
+	MUST(block_encode(rows, BLOCK_SEALED, part->first_seq, store_filter_key(fixture->store), &image, &summary));
+	MUST(store_begin(fixture->store, &txn));
+	store_put_block(txn, part->first_seq, rows_count(rows), buf_text(&image), buf_text(&summary));
+	MUST(store_commit(&txn));
+	block_close(&block);
+	rows_destroy(&rows);
+	buf_finish(&image);
+	buf_finish(&summary);
+}
+
+void query_store_commit(struct query_store *fixture, bool sealed)
+{
+	uint32_t count = rows_count(fixture->rows);
+	uint64_t *fingerprints = calloc(count, sizeof(*fingerprints));
+	struct buf image;
+	struct buf chunk;
+	struct store_txn *txn = NULL;
+	buf_init(&image, BLOCK_IMAGE_BYTES_MAX);
+	buf_init(&chunk, BLOCK_IMAGE_BYTES_MAX);
+	struct tail_part part = {.first_seq = store_next_seq(fixture->store),
+		.recv_time = fixture->recv_time,
+		.row_count = count,
+		.fingerprints = fingerprints};
+	MUST(block_encode(fixture->rows, BLOCK_TAIL, part.first_seq, store_filter_key(fixture->store), &image, NULL));
+	part.image = buf_text(&image);
+	tail_put(&chunk, &part);
+	MUST(buf_status(&chunk));
+	MUST(store_begin(fixture->store, &txn));
+	const struct payload_ref *refs = NULL;
+	size_t payloads = rows_payloads(fixture->rows, &refs);
+	for (size_t i = 0; i < payloads; i++)
+		store_put_payload(txn, &refs[i]);
+	store_put_tail(txn, part.first_seq, count, part.recv_time, buf_text(&chunk));
+	MUST(store_commit(&txn));
+	if (sealed)
+		seal(fixture, &part);
+	rows_clear(fixture->rows);
+	free(fingerprints);
+	buf_finish(&image);
+	buf_finish(&chunk);
+	MUST(store_reader_renew(fixture->reader, NULL));
+}
+
+const char *query_store_written(struct query_store *fixture)
+{
+	buf_put_byte(&fixture->written, 0);
+	fixture->written.len = 0;
+	return fixture->written.at;
+}
