@@ -1,0 +1,27 @@
+/*
+ * durations - percentiles of durations in bounded memory: exact up to DURATIONS_EXACT_MAX values, beyond that from a
+ * histogram of 64 buckets a power of two, whose answers are at most 0.8 % off.  One thread.
+ */
+#ifndef MCPLEDGER_QUERY_DURATIONS_H
+#define MCPLEDGER_QUERY_DURATIONS_H
+
+#include <stdbool.h>
+
+#include "buf.h"
+
+enum { DURATIONS_EXACT_MAX = 65536, DURATIONS_BUCKETS = 64 * 60 };
+
+struct durations {
+	int64_t *values;   /* owned; NULL once there is a histogram */
+	uint64_t *buckets; /* owned */
+	uint64_t count, room;
+	int64_t max;
+	bool sorted;
+};
+
+enum status durations_add(struct durations *durations, int64_t ns) MUST_CHECK;
+/* The smallest value that `share` (0..1) of all values do not exceed; 0 without values. */
+int64_t durations_percentile(struct durations *durations, double share);
+void durations_finish(struct durations *durations);
+
+#endif

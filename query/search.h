@@ -1,0 +1,30 @@
+/*
+ * search - the events that a scan finds, as a table, JSON, NDJSON or CSV; and export, all of them as NDJSON.
+ */
+#ifndef MCPLEDGER_QUERY_SEARCH_H
+#define MCPLEDGER_QUERY_SEARCH_H
+
+#include "output.h"
+#include "scan.h"
+
+/*
+ * Narrows scan to its newest `limit` events (0: no limit), which it then meets oldest first.  Sets coverage->more where
+ * there were others.
+ */
+enum status search_narrow(struct scan *scan, uint64_t limit, struct error *error) MUST_CHECK;
+
+/* Writes the events and counts them in scan->coverage.  OUTPUT_JSON writes {"items":[…],"coverage":{…}}. */
+enum status search_put(
+	const struct scan *scan, enum output_format format, struct output *out, struct error *error) MUST_CHECK;
+
+/*
+ * One page of the API: at most `limit` events in scan order, as items; *next is the seq after the last one (0: none
+ * left).
+ */
+enum status search_put_page(
+	const struct scan *scan, uint64_t limit, struct output *out, uint64_t *next, struct error *error) MUST_CHECK;
+
+/* Writes every event as canonical NDJSON with the collector's members. */
+enum status export_put(const struct scan *scan, struct output *out, struct error *error) MUST_CHECK;
+
+#endif

@@ -1,0 +1,270 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "query_store.h"
+#include "search.h"
+#include "timestamp.h"
+
+/*
+ * Six events: a block of three, a block of two, and one in the tail.
+ *   1 alice read_file ok    2 bob write_file tool_error    3 alice query denied
+ *   4 acme's carol query ok with a long payload            5 alice, a day earlier
+ *   6 the collector itself
+ */
+static struct query_store fixture;
+static char long_request[40000];
+
+static int set_up(void **state)
+{
+	(void)state;
+	query_store_open(&fixture);
+	query_store_add(&fixture, "id", "a1", "user.id", "alice", "target.name", "read_file", "verdict", "ok",
+		"duration_ns", "20000000", "request", "{\"path\":\"/etc/hosts\",\"limit\":10}", "response",
+		"{\"content\":[{\"type\":\"text\",\"text\":\"127.0.0.1 localhost\\nDROP TABLE users\"}]}", "time",
+		"1795168800000000000", NULL);
+	query_store_add(&fixture, "id", "b1", "user.id", "bob", "target.name", "write_file", "verdict", "tool_error",
+		"error.message", "permission denied for /etc/hosts", "request",
+		"{\"path\":\"/srv/x\",\"n\":{\"deep\":[1,2.5]}}", "time", "1795168801000000000", "session_id", "s-1",
+		NULL);
+	query_store_add(&fixture, "user.id", "alice", "target.name", "query", "verdict", "denied", "attrs",
+		"{\"k8s.pod\":\"p-1\",\"k8s\":{\"node\":\"n-1\"}}", "time", "1795168802000000000", "redaction.count",
+		"1", NULL);
+	query_store_commit(&fixture, true);
+	(void)snprintf(long_request, sizeof(long_request), "{\"sql\":\"%*s needle\"}", 30000, "x");
+	query_store_add(&fixture, "user.id", "carol", "tenant", "acme", "target.name", "query", "verdict", "ok",
+		"request", long_request, "time", "1795168803000000000", "duration_ns", "3000000000", NULL);
+	query_store_add(&fixture, "user.id", "alice", "target.name", "old", "verdict", "ok", "time",
+		"1795082400000000000", NULL);
+	query_store_commit(&fixture, true);
+	query_store_add(&fixture, "kind", "ledger", "op", "drop", "detail", "{\"count\":7}", NULL);
+	query_store_commit(&fixture, false);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	query_store_close(&fixture);
+	return 0;
+}
+
+struct seqs {
+	char text[200];
+	size_t len;
+};
+
+static enum status note_seq(void *context, const struct event *event)
+{
+	struct seqs *seqs = context;
+	seqs->len += (size_t)snprintf(seqs->text + seqs->len, sizeof(seqs->text) - seqs->len, "%s%lld",
+		seqs->len ? " " : "", (long long)event->value[FIELD_SEQ].number);
+	return STATUS_OK;
+}
+
+static const char *run(struct scan *scan, const char *words)
+{
+	static struct seqs seqs;
+	static struct filter filter; /* the scan keeps pointing to it */
+	struct error error = {0};
+	seqs = (struct seqs){.len = 0};
+	if (filter_parse(text_of(words), fixture.recv_time, &fixture.arena, &filter, &error) != STATUS_OK)
+		fail_msg("%s: column %u: %s", words, error.column, error.text);
+	scan->filter = &filter;
+	enum status status = scan_events(scan, note_seq, &seqs, &error);
+	if (status != STATUS_OK)
+		fail_msg("%s: %s", words, error.text);
+	return seqs.text;
+}
+
+static const char *found(const char *words)
+{
+	struct scan scan = scan_all(fixture.reader);
+	return run(&scan, words);
+}
+
+static void everything_is_met_in_order(void **state)
+{
+	(void)state;
+	assert_string_equal(found(""), "1 2 3 4 5 6");
+	struct scan scan = scan_all(fixture.reader);
+	scan.backward = true;
+	assert_string_equal(run(&scan, ""), "6 5 4 3 2 1");
+	scan.seq_first = 2;
+	scan.seq_last = 4;
+	assert_string_equal(run(&scan, ""), "4 3 2");
+	scan.backward = false;
+	assert_string_equal(run(&scan, ""), "2 3 4");
+}
+
+static void fields_are_matched(void **state)
+{
+	(void)state;
+	assert_string_equal(found("user:alice"), "1 3 5");
+	assert_string_equal(found("user:a*,bob"), "1 2 3 5");
+	assert_string_equal(found("user:*"), "1 2 3 4 5");
+	assert_string_equal(found("-user:alice"), "2 4 6");
+	assert_string_equal(found("user:alice verdict:ok"), "1 5");
+	assert_string_equal(found("user:bob OR user:carol"), "2 4");
+	assert_string_equal(found("-( user:bob OR user:carol ) kind:tool_call"), "1 3 5");
+	assert_string_equal(found("verdict:error"), "2");
+	assert_string_equal(found("session:*"), "2");
+	assert_string_equal(found("user:nobody"), "");
+}
+
+static void numbers_are_compared(void **state)
+{
+	(void)state;
+	assert_string_equal(found("duration:>2s"), "4");
+	assert_string_equal(found("duration:<=20ms"), "1");
+	assert_string_equal(found("seq:2..4"), "2 3 4");
+	assert_string_equal(found("request.limit:>=10"), "1");
+	assert_string_equal(found("request.limit:>10"), "");
+}
+
+static void ids_are_found_however_they_are_written(void **state)
+{
+	(void)state;
+	char words[100];
+	assert_string_equal(found("id:a1"), "1");
+	assert_string_equal(found("id:3"), "3");
+	(void)snprintf(words, sizeof(words), "id:%s-3", store_reader_id(fixture.reader));
+	assert_string_equal(found(words), "3");
+	assert_string_equal(found("id:0000000000000000-3"), "");
+}
+
+static void words_are_found_in_texts(void **state)
+{
+	(void)state;
+	assert_string_equal(found("localhost"), "1");
+	assert_string_equal(found("\"drop table\""), "1");
+	assert_string_equal(found("\"table drop\""), "");
+	assert_string_equal(found("HOSTS"), "1 2");
+	assert_string_equal(found("needle"), "4");
+	assert_string_equal(found("response:\"localhost\""), "1");
+	assert_string_equal(found("path"), "");
+	assert_string_equal(found("hosts -user:alice"), "2");
+}
+
+static void paths_lead_into_payloads(void **state)
+{
+	(void)state;
+	assert_string_equal(found("request.path:/etc/*"), "1");
+	assert_string_equal(found("request.path:/srv/x"), "2");
+	assert_string_equal(found("request.path:*"), "1 2");
+	assert_string_equal(found("request.n.deep:2.5"), "2");
+	assert_string_equal(found("request.n.deep.1:2.5"), "2");
+	assert_string_equal(found("request.n.deep.0:2.5"), "");
+	assert_string_equal(found("attrs.k8s.pod:p-1"), "3");
+	assert_string_equal(found("attrs.k8s.node:n-1"), "3");
+	assert_string_equal(found("response.content.text:*localhost*"), "1");
+}
+
+static void time_ranges_mean_the_events_time(void **state)
+{
+	(void)state;
+	struct scan scan = scan_all(fixture.reader);
+	scan.since = INT64_C(1795168801) * NS_PER_S;
+	assert_string_equal(run(&scan, ""), "2 3 4");
+	scan.until = INT64_C(1795168803) * NS_PER_S;
+	assert_string_equal(run(&scan, ""), "2 3");
+	scan.since = INT64_C(1795082400) * NS_PER_S;
+	scan.until = scan.since + 1;
+	assert_string_equal(run(&scan, ""), "5");
+	scan.by_recv_time = true;
+	assert_string_equal(run(&scan, ""), "");
+	scan.until = INT64_MAX;
+	assert_string_equal(run(&scan, ""), "1 2 3 4 5 6");
+}
+
+static void only_tenants_in_scope_are_seen(void **state)
+{
+	(void)state;
+	static const struct text acme[] = {{"acme", 4}};
+	struct scan scan = scan_all(fixture.reader);
+	scan.tenants = acme;
+	scan.tenant_count = 1;
+	assert_string_equal(run(&scan, ""), "4");
+	assert_string_equal(run(&scan, "user:alice OR user:carol"), "4");
+	assert_string_equal(run(&scan, "-user:carol"), "");
+	scan.tenant_count = 0;
+	assert_string_equal(run(&scan, ""), "");
+}
+
+static void the_newest_are_kept(void **state)
+{
+	(void)state;
+	struct coverage coverage = {0};
+	struct scan scan = scan_all(fixture.reader);
+	scan.coverage = &coverage;
+	assert_int_equal(search_narrow(&scan, 2, NULL), STATUS_OK);
+	assert_string_equal(run(&scan, ""), "5 6");
+	assert_true(coverage.more);
+	coverage.more = false;
+	scan = scan_all(fixture.reader);
+	scan.coverage = &coverage;
+	assert_int_equal(search_narrow(&scan, 6, NULL), STATUS_OK);
+	assert_false(coverage.more);
+}
+
+static void coverage_tells_losses_and_redactions(void **state)
+{
+	(void)state;
+	struct coverage coverage = {.events = 1};
+	struct scan scan = scan_all(fixture.reader);
+	assert_string_equal(run(&scan, "user:alice"), "1 3 5");
+	assert_int_equal(coverage_collect(&scan, &coverage, NULL), STATUS_OK);
+	assert_int_equal(coverage.dropped, 7);
+	assert_int_equal(coverage.losses, 1);
+	assert_int_equal(coverage.redacted, 1);
+	assert_false(coverage.wide);
+	assert_false(coverage_complete(&coverage));
+	coverage = (struct coverage){.events = 1};
+	scan.seq_last = 2;
+	assert_int_equal(coverage_collect(&scan, &coverage, NULL), STATUS_OK);
+	assert_true(coverage_complete(&coverage));
+}
+
+static void formats_show_hostile_text_safely(void **state)
+{
+	(void)state;
+	struct scan scan = scan_all(fixture.reader);
+	struct coverage coverage = {0};
+	query_store_add(&fixture, "user.id", "\x1b[31mroot\xe2\x80\xae", "target.name", "=cmd|'/c calc'!A1",
+		"error.message", "two\nlines", "verdict", "tool_error", "request", "{\"a\":\"\\u001b[2J\"}", NULL);
+	query_store_commit(&fixture, false);
+	scan.seq_first = scan.seq_last = 7;
+	scan.coverage = &coverage;
+	for (enum output_format format = OUTPUT_TABLE; format <= OUTPUT_CSV; format++) {
+		assert_int_equal(search_put(&scan, format, &fixture.out, NULL), STATUS_OK);
+		const char *text = query_store_written(&fixture);
+		assert_null(strchr(text, 0x1b));
+		if (format == OUTPUT_TABLE || format == OUTPUT_CSV)
+			assert_null(strstr(text, "\xe2\x80\xae"));
+		else
+			assert_non_null(strstr(text, "\xe2\x80\xae")); /* JSON is exact */
+		if (format == OUTPUT_CSV)
+			assert_non_null(strstr(text, ",'=cmd|"));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(everything_is_met_in_order),
+		cmocka_unit_test(fields_are_matched),
+		cmocka_unit_test(numbers_are_compared),
+		cmocka_unit_test(ids_are_found_however_they_are_written),
+		cmocka_unit_test(words_are_found_in_texts),
+		cmocka_unit_test(paths_lead_into_payloads),
+		cmocka_unit_test(time_ranges_mean_the_events_time),
+		cmocka_unit_test(only_tenants_in_scope_are_seen),
+		cmocka_unit_test(the_newest_are_kept),
+		cmocka_unit_test(coverage_tells_losses_and_redactions),
+		cmocka_unit_test(formats_show_hostile_text_safely),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
