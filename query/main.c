@@ -1,0 +1,126 @@
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "timestamp.h"
+
+/* One row a verb; it makes the verbs, their help and the list of `mcpledger help`. */
+static const struct verb {
+	const char *name;
+	const char *arguments;
+	const char *summary;
+	const char *help;
+	enum exit_code (*run)(struct cli *cli);
+} verbs[] = {
+#define VERB(name, arguments, summary, help) {#name, arguments, summary, help, verb_##name},
+#include "verbs.h"
+#undef VERB
+};
+enum { VERBS = sizeof(verbs) / sizeof(verbs[0]), ARENA_BYTES_MAX = 256 * 1024 * 1024 };
+
+static void print_usage(FILE *to)
+{
+	(void)fprintf(to,
+		"mcpledger %s - see what agents did through MCP servers\n\nUsage: mcpledger VERB [WORDS] [OPTIONS]\n\n",
+		MCPLEDGER_VERSION);
+	for (size_t i = 0; i < VERBS; i++)
+		(void)fprintf(to, "  %-9s %-18s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
+	(void)fprintf(to, "  %-9s %-18s %s\n", "help", "[VERB]", "this text, or a verb's own");
+	(void)fprintf(to, "  %-9s %-18s %s\n\n%s", "version", "", "the version", options_help);
+}
+
+static void print_verb(const struct verb *verb)
+{
+	(void)printf("Usage: mcpledger %s %s [OPTIONS]\n\n%s\n\n%s\n%s", verb->name, verb->arguments, verb->summary,
+		verb->help, options_help);
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < VERBS; i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+static enum exit_code print_help(const char *name)
+{
+	const struct verb *verb = name ? find_verb(name) : NULL;
+	if (name && verb == NULL) {
+		(void)fprintf(stderr, "mcpledger: there is no such verb; mcpledger help lists them\n");
+		return EXIT_USAGE;
+	}
+	if (verb)
+		print_verb(verb);
+	else
+		print_usage(stdout);
+	return EXIT_FOUND;
+}
+
+static unsigned terminal_width(void)
+{
+	struct winsize size = {0};
+	const char *columns = getenv("COLUMNS");
+	unsigned long wanted = columns ? strtoul(columns, NULL, 10) : 0;
+	if (wanted == 0 && isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+		wanted = size.ws_col;
+	if (wanted == 0)
+		wanted = 120;
+	return wanted < 60 ? 60 : wanted > 1000 ? 1000 : (unsigned)wanted;
+}
+
+static enum exit_code run(const struct verb *verb, const struct options *options)
+{
+	int fd = STDOUT_FILENO;
+	struct cli cli = {.options = *options, .now = timestamp_now()};
+	const char *no_color = getenv("NO_COLOR");
+	if (options->utc) {
+		(void)setenv("TZ", "UTC", 1);
+		tzset();
+	}
+	arena_init(&cli.arena, ARENA_BYTES_MAX);
+	output_init(&cli.out, output_write_fd, &fd);
+	cli.out.utc = options->utc;
+	cli.out.width = terminal_width();
+	cli.out.color = isatty(STDOUT_FILENO) && (no_color == NULL || no_color[0] == 0);
+	enum exit_code code = verb->run(&cli);
+	output_finish(&cli.out);
+	store_reader_close(&cli.reader);
+	arena_finish(&cli.arena);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct error error;
+	(void)signal(SIGPIPE, SIG_IGN);
+	bool asks_version = argc == 2 && strcmp(argv[1], "--version") == 0;
+	enum status status = options_parse(&options, asks_version ? 1 : argc, argv, &error);
+	if (status != STATUS_OK)
+		return cli_fail(status, &error);
+	const char *name = options.word_count > 0 ? options.words[0] : NULL;
+	if (asks_version || (name && strcmp(name, "version") == 0)) {
+		(void)printf("mcpledger %s\n", MCPLEDGER_VERSION);
+		return EXIT_FOUND;
+	}
+	if (name && strcmp(name, "help") == 0)
+		return print_help(options.word_count > 1 ? options.words[1] : NULL);
+	if (options.help)
+		return print_help(name);
+	if (name == NULL) {
+		print_usage(stderr);
+		return EXIT_USAGE;
+	}
+	const struct verb *verb = find_verb(name);
+	if (verb == NULL) {
+		(void)error_set(&error, STATUS_INVALID, "there is no verb \"%.40s\"; mcpledger help lists them", name);
+		return cli_fail(STATUS_INVALID, &error);
+	}
+	return run(verb, &options);
+}

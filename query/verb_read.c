@@ -1,0 +1,141 @@
+#include <stdio.h>
+
+#include "cli.h"
+#include "search.h"
+#include "show.h"
+
+enum { SEARCH_LIMIT = 50, SHOWN_MAX = 100 };
+
+/* --- search and export --- */
+
+static enum status search_words(struct cli *cli, struct scan *scan, struct filter *filter)
+{
+	enum status status = cli_open(cli);
+	if (status == STATUS_OK)
+		status = cli_scan(cli, scan);
+	if (status == STATUS_OK)
+		status = filter_parse(cli_words(cli), cli->now, &cli->arena, filter, &cli->error);
+	scan->filter = filter;
+	return status;
+}
+
+enum exit_code verb_search(struct cli *cli)
+{
+	struct scan scan = {0};
+	struct filter filter;
+	struct coverage coverage = {0};
+	const struct options *options = &cli->options;
+	enum status status = search_words(cli, &scan, &filter);
+	scan.coverage = &coverage;
+	if (status == STATUS_OK)
+		status = search_narrow(&scan, options->has_limit ? options->limit : SEARCH_LIMIT, &cli->error);
+	if (status == STATUS_OK)
+		status = search_put(&scan, options->output, &cli->out, &cli->error);
+	if (status == STATUS_CANCELLED)
+		return EXIT_FOUND;
+	if (status != STATUS_OK)
+		return cli_fail(status, &cli->error);
+	return cli_cover(cli, &coverage);
+}
+
+enum exit_code verb_export(struct cli *cli)
+{
+	struct scan scan = {0};
+	struct coverage coverage = {0};
+	if (cli->options.word_count > 1)
+		return cli_fail(
+			STATUS_INVALID, &(struct error){.text = "export takes no words; it writes every event"});
+	enum status status = cli_open(cli);
+	if (status == STATUS_OK)
+		status = cli_scan(cli, &scan);
+	scan.coverage = &coverage;
+	if (status == STATUS_OK)
+		status = search_narrow(&scan, cli->options.limit, &cli->error);
+	if (status == STATUS_OK)
+		status = export_put(&scan, &cli->out, &cli->error);
+	if (status == STATUS_OK)
+		status = coverage_collect(&scan, &coverage, &cli->error);
+	if (status == STATUS_CANCELLED)
+		return EXIT_FOUND;
+	if (status != STATUS_OK)
+		return cli_fail(status, &cli->error);
+	enum exit_code code = cli_cover(cli, &coverage);
+	return code == EXIT_NOTHING ? EXIT_FOUND : code;
+}
+
+/* --- show --- */
+
+struct showing {
+	struct cli *cli;
+	struct text store_id;
+	struct arena scratch;
+	uint64_t count;
+};
+
+static enum status show_event(void *context, const struct event *event)
+{
+	struct showing *showing = context;
+	struct output *out = &showing->cli->out;
+	enum output_format format = showing->cli->options.output;
+	if (showing->count == SHOWN_MAX)
+		return STATUS_LIMIT;
+	if (format == OUTPUT_TABLE) {
+		if (showing->count > 0)
+			buf_put_byte(&out->text, '\n');
+		show_put(out, event, showing->store_id, &showing->scratch);
+	} else {
+		event_put_json(&out->text, event, showing->store_id);
+		buf_put_byte(&out->text, '\n');
+	}
+	showing->count++;
+	return output_step(out);
+}
+
+/* An event's own id first: a bare number may be an id, too. */
+static enum status show_id(struct cli *cli, struct text id, struct showing *showing, struct coverage *coverage)
+{
+	struct scan scan = {0};
+	struct filter filter;
+	uint64_t seq = 0;
+	enum status status = cli_scan(cli, &scan);
+	scan.coverage = coverage;
+	if (status == STATUS_OK && match_id_seq(id, showing->store_id, &seq)) {
+		struct scan one = scan;
+		one.seq_first = one.seq_last = seq;
+		if (seq >= scan.seq_first && seq <= scan.seq_last)
+			status = scan_events(&one, show_event, showing, &cli->error);
+		if (status != STATUS_OK || showing->count > 0)
+			return status;
+	}
+	if (status == STATUS_OK)
+		status = filter_exact(FIELD_ID, id, &cli->arena, &filter);
+	scan.filter = &filter;
+	return status == STATUS_OK ? scan_events(&scan, show_event, showing, &cli->error) : status;
+}
+
+enum exit_code verb_show(struct cli *cli)
+{
+	struct coverage coverage = {0};
+	struct showing showing = {.cli = cli};
+	if (cli->options.word_count != 2)
+		return cli_fail(STATUS_INVALID, &(struct error){.text = "show takes one id; see mcpledger help show"});
+	if (cli->options.output == OUTPUT_CSV)
+		return cli_fail(STATUS_INVALID, &(struct error){.text = "show knows -o table, json and ndjson"});
+	enum status status = cli_open(cli);
+	if (status != STATUS_OK)
+		return cli_fail(status, &cli->error);
+	showing.store_id = text_of(store_reader_id(cli->reader));
+	arena_init(&showing.scratch, 64 * 1024 * 1024);
+	status = show_id(cli, text_of(cli->options.words[1]), &showing, &coverage);
+	if (status == STATUS_OK)
+		status = output_flush(&cli->out);
+	arena_finish(&showing.scratch);
+	if (status == STATUS_CANCELLED)
+		return EXIT_FOUND;
+	if (status != STATUS_OK)
+		return cli_fail(status, &cli->error);
+	coverage.events = showing.count;
+	if (showing.count == 0 || coverage.damages > 0)
+		return cli_cover(cli, &coverage);
+	return EXIT_FOUND;
+}

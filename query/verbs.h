@@ -1,0 +1,32 @@
+/* The verbs of mcpledger: VERB(name, "arguments", "summary", "help").  verb_<name> runs it; see cli.h. */
+VERB(timeline, "ID | WORDS", "What happened in a session, conversation, trace or around a call, in order",
+	"ID is a session, conversation, trace or call id; all of the same piece of work is shown.  WORDS are those of "
+	"a search.\n"
+	"  mcpledger timeline 92c19ee4-850d-4447-af89-a3c5547ceeeb\n"
+	"  mcpledger timeline user:alice@acme.io --since yesterday")
+VERB(search, "WORDS…", "Find events, newest last",
+	"A word or \"phrase\" is looked for in parameters, results, errors, intents and attributes; field:value in a "
+	"field.\n"
+	"Put the whole search in single quotes when it holds double ones.\n"
+	"  mcpledger search tool:read_file 'user:alice@*' verdict:error,denied --since 2h\n"
+	"  mcpledger search 'server:fs duration:>2s request.path:/etc/* -tool:ping'\n"
+	"  mcpledger search '( tool:rm OR effect:delete ) \"/srv/data\"'\n"
+	"Fields: kind id session conversation trace request user team token client agent server tool action verdict "
+	"effect\n"
+	"error source tenant duration after before, and any path of an event (error.type, request.path, "
+	"attrs.region).\n"
+	"Values: a,b (any of them), * (any text), >2s <=400 1..5 (numbers), field:* (is there), -term (not), OR, ( ).")
+VERB(show, "ID", "Everything about one event",
+	"ID is the id of an event, as answers show it, or its sequence number.\n"
+	"  mcpledger show 4711\n"
+	"  mcpledger show 0192f3c2-7b1e-7cc0-9d6a-0f3b5a1c2d3e -o json")
+VERB(stats, "[WORDS…]", "Figures of the store, or of calls by field",
+	"Without --by: events, blocks and bytes of the store.  With --by FIELD[,FIELD]: calls that the words match, "
+	"by\n"
+	"outcome, with durations and bytes.  Only tool calls are counted unless the words or --by name a kind.\n"
+	"  mcpledger stats\n"
+	"  mcpledger stats --by server,tool --since 7d\n"
+	"Options: --by FIELD,…")
+VERB(export, "", "All events as NDJSON, in order of arrival",
+	"The same bytes for the same store.  Coverage and damage are told on stderr.\n"
+	"  mcpledger export --data ./mcpledger-data > events.ndjson")
