@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ask.h"
+#include "cli.h"
 #include "printable.h"
 #include "search.h"
 #include "stats.h"
@@ -19,6 +21,7 @@
  *   GET /api/v1/timeline?id|q&since&until&time&tenant                 timelines, coverage
  *   GET /api/v1/stats?by&q&since&until&time&tenant                    items, coverage; without by, the store's figures
  *   GET /api/v1/export?since&until&time&tenant                        NDJSON
+ *   GET /api/v1/answer?verb&words&output&…                            what the command line shows; see ask.c
  */
 
 enum { ARENA_BYTES_MAX = 256 * 1024 * 1024, PAGE_LIMIT = 100, PAGE_LIMIT_MAX = 10000, SAME_ID_MAX = 100 };
@@ -290,6 +293,11 @@ static enum status answer_timeline(struct ask *ask)
 	return status;
 }
 
+static enum status refuse_figures(struct ask *ask)
+{
+	return error_set(&ask->error, STATUS_DENIED, "the store's figures are not those of one tenant; ask by a field");
+}
+
 static enum status answer_stats(struct ask *ask)
 {
 	struct stats_by by;
@@ -310,6 +318,87 @@ static enum status answer_export(struct ask *ask)
 	ask->content_type = "application/x-ndjson";
 	ask->scan.deadline = 0; /* as long as the client takes it */
 	return export_put(&ask->scan, &ask->out, &ask->error);
+}
+
+/* --- answers for the command line --- */
+
+static const struct {
+	const char *name;
+	enum exit_code (*run)(struct cli *cli);
+} verbs[] = {
+	{"search", verb_search},
+	{"timeline", verb_timeline},
+	{"show", verb_show},
+	{"stats", verb_stats},
+	{"export", verb_export},
+};
+
+static const char *string_parameter(struct ask *ask, const char *name)
+{
+	struct text text = parameter(ask, name);
+	return text.len > 0 ? arena_copy(&ask->arena, text).at : NULL;
+}
+
+static enum status read_options(struct ask *ask, struct options *options)
+{
+	static const char *const formats[] = {"table", "json", "ndjson", "csv"};
+	struct text output = parameter(ask, "output");
+	struct text limit = parameter(ask, "limit");
+	*options = (struct options){.utc = true, .has_limit = limit.len > 0};
+	options->since = string_parameter(ask, "since");
+	options->until = string_parameter(ask, "until");
+	options->by = string_parameter(ask, "by");
+	options->by_recv_time = text_equal(parameter(ask, "time"), TEXT("recv"));
+	options->quiet = parameter(ask, "quiet").len > 0;
+	options->require_complete = parameter(ask, "require_complete").len > 0;
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (text_equal(output, text_of(formats[i])))
+			options->output = (enum output_format)i;
+	if (text_equal(limit, TEXT("0")))
+		return STATUS_OK;
+	return read_number(ask, "limit", UINT64_MAX, &options->limit);
+}
+
+/* The verb's output is the answer's; then come its end, the exit code and the messages. */
+static void run_verb(struct ask *ask, const struct options *options, enum exit_code (*run)(struct cli *cli))
+{
+	struct cli cli;
+	uint64_t width = 0;
+	cli_init(&cli, options, write_answer, ask);
+	cli.words = parameter(ask, "words");
+	cli.tenants = ask->scan.tenants;
+	cli.tenant_count = ask->scan.tenant_count;
+	cli.reader = ask->reader;
+	cli.deadline = run == verb_export ? 0 : ask->scan.deadline;
+	cli.gives_up = asker_left;
+	cli.asker = ask->request;
+	if (read_number(ask, "width", 1000, &width) == STATUS_OK && width >= 60)
+		cli.out.width = (unsigned)width;
+	cli.out.color = text_equal(parameter(ask, "color"), TEXT("1"));
+	enum exit_code code = run(&cli);
+	ask->reader = cli.reader;
+	cli.reader = NULL;
+	buf_put_byte(&ask->out.text, ASK_END);
+	buf_put_byte(&ask->out.text, (uint8_t)('0' + code));
+	buf_put_text(&ask->out.text, buf_text(&cli.messages));
+	cli_finish(&cli);
+}
+
+static enum status answer_verb(struct ask *ask)
+{
+	struct options options;
+	struct text name = parameter(ask, "verb");
+	enum status status = read_options(ask, &options);
+	ask->content_type = "text/plain; charset=utf-8";
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]) && status == STATUS_OK; i++) {
+		if (!text_equal(name, text_of(verbs[i].name)))
+			continue;
+		if (verbs[i].run == verb_stats && options.by == NULL && ask->scan.tenants)
+			return refuse_figures(ask);
+		run_verb(ask, &options, verbs[i].run);
+		return STATUS_OK;
+	}
+	return status == STATUS_OK ? error_set(&ask->error, STATUS_INVALID, "there is no such verb") : status;
 }
 
 /* --- routes --- */
@@ -362,6 +451,11 @@ static void handle_export(void *context, const struct http_request *request, str
 	answer(context, request, response, answer_export);
 }
 
+static void handle_answer(void *context, const struct http_request *request, struct http_response *response)
+{
+	answer(context, request, response, answer_verb);
+}
+
 size_t query_api_routes(const struct http_route **routes)
 {
 	static const struct http_route all[] = {
@@ -370,6 +464,7 @@ size_t query_api_routes(const struct http_route **routes)
 		{"/api/v1/timeline", handle_timeline},
 		{"/api/v1/stats", handle_stats},
 		{"/api/v1/export", handle_export},
+		{ASK_PATH, handle_answer},
 	};
 	*routes = all;
 	return sizeof(all) / sizeof(all[0]);

@@ -7,24 +7,43 @@
 #include "printable.h"
 #include "timestamp.h"
 
-static void put_stderr(const struct buf *text)
+enum { ARENA_BYTES_MAX = 256 * 1024 * 1024, MESSAGE_BYTES_MAX = 1024 * 1024 };
+
+void cli_init(struct cli *cli, const struct options *options, output_write *write, void *context)
 {
-	if (buf_status(text) == STATUS_OK)
-		(void)fwrite(text->at, 1, text->len, stderr);
+	*cli = (struct cli){.options = *options, .now = timestamp_now()};
+	arena_init(&cli->arena, ARENA_BYTES_MAX);
+	buf_init(&cli->messages, MESSAGE_BYTES_MAX);
+	output_init(&cli->out, write, context);
+	cli->out.utc = options->utc;
+	if (options->tenant_count > 0) {
+		cli->tenants = cli->options.tenants;
+		cli->tenant_count = options->tenant_count;
+	}
 }
 
-enum exit_code cli_fail(enum status status, const struct error *error)
+void cli_finish(struct cli *cli)
 {
-	struct buf text;
-	buf_init(&text, 16 * 1024);
-	buf_put_string(&text, "mcpledger: ");
-	if (error && error->column)
-		buf_printf(&text, "column %u: ", error->column);
-	printable_put(&text, text_of(error && error->text[0] ? error->text : status_text(status)));
-	buf_put_byte(&text, '\n');
-	put_stderr(&text);
-	buf_finish(&text);
+	output_finish(&cli->out);
+	buf_finish(&cli->messages);
+	store_reader_close(&cli->reader);
+	arena_finish(&cli->arena);
+}
+
+enum exit_code cli_fail(struct cli *cli, enum status status)
+{
+	const struct error *error = &cli->error;
+	buf_put_string(&cli->messages, "mcpledger: ");
+	if (error->column)
+		buf_printf(&cli->messages, "column %u: ", error->column);
+	printable_put(&cli->messages, text_of(error->text[0] ? error->text : status_text(status)));
+	buf_put_byte(&cli->messages, '\n');
 	return status == STATUS_INVALID ? EXIT_USAGE : EXIT_FAILED;
+}
+
+enum exit_code cli_misuse(struct cli *cli, const char *text)
+{
+	return cli_fail(cli, error_set(&cli->error, STATUS_INVALID, "%s", text));
 }
 
 static bool is_store(const char *dir)
@@ -56,6 +75,8 @@ static const char *default_dir(struct arena *arena)
 
 enum status cli_open(struct cli *cli)
 {
+	if (cli->reader)
+		return STATUS_OK;
 	const char *dir = cli->options.data_dir ? cli->options.data_dir : default_dir(&cli->arena);
 	enum status status = store_reader_open(&cli->reader, dir, &cli->error);
 	if (status == STATUS_NOT_FOUND)
@@ -84,36 +105,19 @@ enum status cli_scan(struct cli *cli, struct scan *scan)
 	if (made.since >= made.until)
 		return error_set(&cli->error, STATUS_INVALID, "--since must be before --until");
 	made.by_recv_time = cli->options.by_recv_time;
-	if (cli->options.tenant_count > 0) {
-		made.tenants = cli->options.tenants;
-		made.tenant_count = cli->options.tenant_count;
-	}
+	made.tenants = cli->tenants;
+	made.tenant_count = cli->tenant_count;
+	made.deadline = cli->deadline;
+	made.gives_up = cli->gives_up;
+	made.asker = cli->asker;
 	*scan = made;
 	return STATUS_OK;
 }
 
-struct text cli_words(struct cli *cli)
-{
-	struct buf text;
-	buf_init(&text, FILTER_BYTES_MAX * 2);
-	for (size_t i = 1; i < cli->options.word_count; i++) {
-		if (i > 1)
-			buf_put_byte(&text, ' ');
-		buf_put_string(&text, cli->options.words[i]);
-	}
-	struct text copy = arena_copy(&cli->arena, buf_text(&text));
-	buf_finish(&text);
-	return copy;
-}
-
 enum exit_code cli_cover(struct cli *cli, const struct coverage *coverage)
 {
-	struct buf text;
-	buf_init(&text, 64 * 1024);
-	coverage_put_text(&text, coverage);
 	if (!cli->options.quiet)
-		put_stderr(&text);
-	buf_finish(&text);
+		coverage_put_text(&cli->messages, coverage);
 	if (coverage->damages > 0 || (cli->options.require_complete && !coverage_complete(coverage)))
 		return EXIT_FAILED;
 	return coverage->events > 0 ? EXIT_FOUND : EXIT_NOTHING;

@@ -7,21 +7,21 @@
 #include <unistd.h>
 
 #include "cli.h"
-#include "timestamp.h"
 
 /* One row a verb; it makes the verbs, their help and the list of `mcpledger help`. */
 static const struct verb {
 	const char *name;
+	bool reads; /* the store: with --url, the daemon is asked */
 	const char *arguments;
 	const char *summary;
 	const char *help;
 	enum exit_code (*run)(struct cli *cli);
 } verbs[] = {
-#define VERB(name, arguments, summary, help) {#name, arguments, summary, help, verb_##name},
+#define VERB(name, reads, arguments, summary, help) {#name, reads, arguments, summary, help, verb_##name},
 #include "verbs.h"
 #undef VERB
 };
-enum { VERBS = sizeof(verbs) / sizeof(verbs[0]), ARENA_BYTES_MAX = 256 * 1024 * 1024 };
+enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 
 static void print_usage(FILE *to)
 {
@@ -74,25 +74,43 @@ static unsigned terminal_width(void)
 	return wanted < 60 ? 60 : wanted > 1000 ? 1000 : (unsigned)wanted;
 }
 
+static struct text join_words(const struct options *options, struct arena *arena)
+{
+	struct buf text;
+	buf_init(&text, 2 * FILTER_BYTES_MAX);
+	for (size_t i = 1; i < options->word_count; i++) {
+		buf_put_string(&text, i > 1 ? " " : "");
+		buf_put_string(&text, options->words[i]);
+	}
+	struct text copy = arena_copy(arena, buf_text(&text));
+	buf_finish(&text);
+	return copy;
+}
+
 static enum exit_code run(const struct verb *verb, const struct options *options)
 {
 	int fd = STDOUT_FILENO;
-	struct cli cli = {.options = *options, .now = timestamp_now()};
+	struct cli cli;
 	const char *no_color = getenv("NO_COLOR");
 	if (options->utc) {
 		(void)setenv("TZ", "UTC", 1);
 		tzset();
 	}
-	arena_init(&cli.arena, ARENA_BYTES_MAX);
-	output_init(&cli.out, output_write_fd, &fd);
-	cli.out.utc = options->utc;
+	cli_init(&cli, options, output_write_fd, &fd);
+	cli.words = join_words(options, &cli.arena);
 	cli.out.width = terminal_width();
 	cli.out.color = isatty(STDOUT_FILENO) && (no_color == NULL || no_color[0] == 0);
-	enum exit_code code = verb->run(&cli);
-	output_finish(&cli.out);
-	store_reader_close(&cli.reader);
-	arena_finish(&cli.arena);
+	enum exit_code code = verb->reads && options->url ? cli_ask(&cli, verb->name) : verb->run(&cli);
+	if (buf_status(&cli.messages) == STATUS_OK)
+		(void)fwrite(cli.messages.at, 1, cli.messages.len, stderr);
+	cli_finish(&cli);
 	return code;
+}
+
+static enum exit_code misuse(const struct error *error)
+{
+	(void)fprintf(stderr, "mcpledger: %s\n", error->text);
+	return EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -103,7 +121,7 @@ int main(int argc, char **argv)
 	bool asks_version = argc == 2 && strcmp(argv[1], "--version") == 0;
 	enum status status = options_parse(&options, asks_version ? 1 : argc, argv, &error);
 	if (status != STATUS_OK)
-		return cli_fail(status, &error);
+		return misuse(&error);
 	const char *name = options.word_count > 0 ? options.words[0] : NULL;
 	if (asks_version || (name && strcmp(name, "version") == 0)) {
 		(void)printf("mcpledger %s\n", MCPLEDGER_VERSION);
@@ -120,7 +138,7 @@ int main(int argc, char **argv)
 	const struct verb *verb = find_verb(name);
 	if (verb == NULL) {
 		(void)error_set(&error, STATUS_INVALID, "there is no verb \"%.40s\"; mcpledger help lists them", name);
-		return cli_fail(STATUS_INVALID, &error);
+		return misuse(&error);
 	}
 	return run(verb, &options);
 }

@@ -14,6 +14,8 @@ const char options_help[] =
 	"  --tenant NAME         only this tenant; may be repeated\n"
 	"  --utc                 tables show UTC instead of local time (JSON always is UTC)\n"
 	"  --require-complete    exit with 3 when the answer may lack events\n"
+	"  --url URL             ask a running collector instead of reading a directory (times are then UTC)\n"
+	"  --token-file F        the token for it\n"
 	"  -q                    no coverage, no progress\n"
 	"Exit: 0 found, 1 nothing found, 2 wrong use, 3 failed, damaged or incomplete.\n";
 

@@ -10,11 +10,11 @@ enum { SEARCH_LIMIT = 50, SHOWN_MAX = 100 };
 
 static enum status search_words(struct cli *cli, struct scan *scan, struct filter *filter)
 {
-	enum status status = cli_open(cli);
+	enum status status = filter_parse(cli->words, cli->now, &cli->arena, filter, &cli->error);
+	if (status == STATUS_OK)
+		status = cli_open(cli);
 	if (status == STATUS_OK)
 		status = cli_scan(cli, scan);
-	if (status == STATUS_OK)
-		status = filter_parse(cli_words(cli), cli->now, &cli->arena, filter, &cli->error);
 	scan->filter = filter;
 	return status;
 }
@@ -34,7 +34,7 @@ enum exit_code verb_search(struct cli *cli)
 	if (status == STATUS_CANCELLED)
 		return EXIT_FOUND;
 	if (status != STATUS_OK)
-		return cli_fail(status, &cli->error);
+		return cli_fail(cli, status);
 	return cli_cover(cli, &coverage);
 }
 
@@ -42,9 +42,8 @@ enum exit_code verb_export(struct cli *cli)
 {
 	struct scan scan = {0};
 	struct coverage coverage = {0};
-	if (cli->options.word_count > 1)
-		return cli_fail(
-			STATUS_INVALID, &(struct error){.text = "export takes no words; it writes every event"});
+	if (cli->words.len > 0)
+		return cli_misuse(cli, "export takes no words; it writes every event");
 	enum status status = cli_open(cli);
 	if (status == STATUS_OK)
 		status = cli_scan(cli, &scan);
@@ -58,7 +57,7 @@ enum exit_code verb_export(struct cli *cli)
 	if (status == STATUS_CANCELLED)
 		return EXIT_FOUND;
 	if (status != STATUS_OK)
-		return cli_fail(status, &cli->error);
+		return cli_fail(cli, status);
 	enum exit_code code = cli_cover(cli, &coverage);
 	return code == EXIT_NOTHING ? EXIT_FOUND : code;
 }
@@ -117,23 +116,23 @@ enum exit_code verb_show(struct cli *cli)
 {
 	struct coverage coverage = {0};
 	struct showing showing = {.cli = cli};
-	if (cli->options.word_count != 2)
-		return cli_fail(STATUS_INVALID, &(struct error){.text = "show takes one id; see mcpledger help show"});
+	if (cli->words.len == 0 || memchr(cli->words.at, ' ', cli->words.len))
+		return cli_misuse(cli, "show takes one id; see mcpledger help show");
 	if (cli->options.output == OUTPUT_CSV)
-		return cli_fail(STATUS_INVALID, &(struct error){.text = "show knows -o table, json and ndjson"});
+		return cli_misuse(cli, "show knows -o table, json and ndjson");
 	enum status status = cli_open(cli);
 	if (status != STATUS_OK)
-		return cli_fail(status, &cli->error);
+		return cli_fail(cli, status);
 	showing.store_id = text_of(store_reader_id(cli->reader));
 	arena_init(&showing.scratch, 64 * 1024 * 1024);
-	status = show_id(cli, text_of(cli->options.words[1]), &showing, &coverage);
+	status = show_id(cli, cli->words, &showing, &coverage);
 	if (status == STATUS_OK)
 		status = output_flush(&cli->out);
 	arena_finish(&showing.scratch);
 	if (status == STATUS_CANCELLED)
 		return EXIT_FOUND;
 	if (status != STATUS_OK)
-		return cli_fail(status, &cli->error);
+		return cli_fail(cli, status);
 	coverage.events = showing.count;
 	if (showing.count == 0 || coverage.damages > 0)
 		return cli_cover(cli, &coverage);

@@ -6,16 +6,15 @@ enum exit_code verb_timeline(struct cli *cli)
 	struct scan scan = {0};
 	struct timeline *timeline = NULL;
 	enum output_format format = cli->options.output;
-	if (cli->options.word_count < 2)
-		return cli_fail(STATUS_INVALID,
-			&(struct error){.text = "timeline needs an id or a search such as user:alice@acme.io"});
+	if (cli->words.len == 0)
+		return cli_misuse(cli, "timeline needs an id or a search such as user:alice@acme.io");
 	if (format == OUTPUT_CSV || format == OUTPUT_NDJSON)
-		return cli_fail(STATUS_INVALID, &(struct error){.text = "timeline knows -o table and json"});
+		return cli_misuse(cli, "timeline knows -o table and json");
 	enum status status = cli_open(cli);
 	if (status == STATUS_OK)
 		status = cli_scan(cli, &scan);
 	if (status == STATUS_OK)
-		status = timeline_build(&timeline, &scan, cli_words(cli), format == OUTPUT_JSON, &cli->error);
+		status = timeline_build(&timeline, &scan, cli->words, format == OUTPUT_JSON, &cli->error);
 	bool found = status == STATUS_OK;
 	if (status == STATUS_NOT_FOUND && timeline)
 		status = STATUS_OK;
@@ -25,7 +24,7 @@ enum exit_code verb_timeline(struct cli *cli)
 		status = timeline_put_text(timeline, &cli->out);
 	enum exit_code code = EXIT_FOUND;
 	if (status != STATUS_OK && status != STATUS_CANCELLED)
-		code = cli_fail(status, &cli->error);
+		code = cli_fail(cli, status);
 	else if (status == STATUS_OK)
 		code = cli_cover(cli, &timeline->coverage);
 	timeline_destroy(&timeline);

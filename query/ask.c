@@ -1,0 +1,139 @@
+#include "ask.h"
+
+#include <stdio.h>
+
+#include "cli.h"
+#include "fetch.h"
+#include "members.h"
+#include "timestamp.h"
+
+/*
+ * The daemon runs the verb and sends what it writes: the answer, then ASK_END, the exit code as one digit, and what
+ * goes to stderr.  ASK_END is a control character: no answer holds it, since JSON and tables escape it.
+ */
+
+enum {
+	CONNECT_S_MAX = 10,
+	SILENCE_S_MAX = 120,
+	PATH_BYTES_MAX = 256 * 1024,
+	MESSAGE_BYTES_MAX = 64 * 1024,
+	HTTP_OK = 200
+};
+
+static void put_parameter(struct buf *path, const char *name, struct text value)
+{
+	buf_put_byte(path, '&');
+	buf_put_string(path, name);
+	buf_put_byte(path, '=');
+	fetch_put_escaped(path, value);
+}
+
+static void put_optional(struct buf *path, const char *name, const char *value)
+{
+	if (value)
+		put_parameter(path, name, text_of(value));
+}
+
+static void put_path(struct buf *path, const struct cli *cli, const char *verb)
+{
+	static const char *const formats[] = {"table", "json", "ndjson", "csv"};
+	const struct options *options = &cli->options;
+	buf_printf(path, ASK_PATH "?verb=%s&output=%s&width=%u&color=%d", verb, formats[options->output],
+		cli->out.width, cli->out.color);
+	put_parameter(path, "words", cli->words);
+	put_optional(path, "since", options->since);
+	put_optional(path, "until", options->until);
+	put_optional(path, "time", options->by_recv_time ? "recv" : NULL);
+	put_optional(path, "by", options->by);
+	put_optional(path, "quiet", options->quiet ? "1" : NULL);
+	put_optional(path, "require_complete", options->require_complete ? "1" : NULL);
+	if (options->has_limit)
+		buf_printf(path, "&limit=%llu", (unsigned long long)options->limit);
+	for (size_t i = 0; i < options->tenant_count; i++)
+		put_parameter(path, "tenant", options->tenants[i]);
+	buf_put_byte(path, 0);
+}
+
+struct answer {
+	struct cli *cli;
+	bool ended;
+	struct buf rest; /* behind ASK_END, or a problem document */
+};
+
+static enum status take(void *context, unsigned http_status, struct text piece)
+{
+	struct answer *answer = context;
+	if (http_status != HTTP_OK || answer->ended) {
+		buf_put_text(&answer->rest, piece);
+		return STATUS_OK; /* longer ones are cut */
+	}
+	const char *end = memchr(piece.at, ASK_END, piece.len);
+	size_t len = end ? (size_t)(end - piece.at) : piece.len;
+	buf_put(&answer->cli->out.text, piece.at, len);
+	if (end) {
+		answer->ended = true;
+		buf_put(&answer->rest, end + 1, piece.len - len - 1);
+	}
+	return output_step(&answer->cli->out);
+}
+
+static void set_problem(struct cli *cli, unsigned http_status, struct text problem)
+{
+	struct members members;
+	struct text name;
+	struct text value;
+	struct text detail = {NULL, 0};
+	if (members_begin(problem, &members))
+		while (members_next(&members, &name, &value))
+			if (text_equal(name, TEXT("detail")) || (text_equal(name, TEXT("title")) && detail.len == 0))
+				detail = leaf_text(value, &cli->arena);
+	(void)error_set(&cli->error, STATUS_IO, "the collector answers %u%s%.*s", http_status,
+		detail.len > 0 ? ": " : "", (int)(detail.len < 300 ? detail.len : 300),
+		detail.len > 0 ? detail.at : "");
+}
+
+static enum exit_code finish(struct answer *answer, unsigned http_status)
+{
+	struct cli *cli = answer->cli;
+	struct text rest = buf_text(&answer->rest);
+	if (http_status != HTTP_OK) {
+		set_problem(cli, http_status, rest);
+		return cli_fail(cli, STATUS_IO);
+	}
+	if (!answer->ended || rest.len == 0 || rest.at[0] < '0' || rest.at[0] > '0' + EXIT_FAILED) {
+		(void)error_set(&cli->error, STATUS_IO, "the answer broke off");
+		return cli_fail(cli, STATUS_IO);
+	}
+	buf_put(&cli->messages, rest.at + 1, rest.len - 1);
+	enum status status = output_flush(&cli->out);
+	return status == STATUS_OK ? (enum exit_code)(rest.at[0] - '0') : cli_fail(cli, status);
+}
+
+enum exit_code cli_ask(struct cli *cli, const char *verb)
+{
+	const struct fetch_options options = {.url = cli->options.url,
+		.token_file = cli->options.token_file,
+		.connect_time_max_ns = CONNECT_S_MAX * NS_PER_S,
+		.silence_time_max_ns = SILENCE_S_MAX * NS_PER_S};
+	struct answer answer = {.cli = cli};
+	struct fetch *fetch = NULL;
+	struct buf path;
+	unsigned http_status = 0;
+	buf_init(&path, PATH_BYTES_MAX);
+	buf_init(&answer.rest, MESSAGE_BYTES_MAX);
+	put_path(&path, cli, verb);
+	enum status status = buf_status(&path);
+	if (status == STATUS_OK)
+		status = fetch_open(&fetch, &options, &cli->error);
+	if (status == STATUS_OK)
+		status = fetch_get(fetch, path.at, take, &answer, &http_status, &cli->error);
+	enum exit_code code = EXIT_FOUND;
+	if (status == STATUS_OK)
+		code = finish(&answer, http_status);
+	else if (status != STATUS_CANCELLED)
+		code = cli_fail(cli, status);
+	fetch_close(&fetch);
+	buf_finish(&path);
+	buf_finish(&answer.rest);
+	return code;
+}
