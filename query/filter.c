@@ -497,38 +497,54 @@ static enum status read_word(struct parser *parser, struct condition **condition
 	return make_words(parser, text, true, start, condition);
 }
 
+static enum status read_plain_term(struct parser *parser, struct condition **condition)
+{
+	size_t start = parser->at;
+	size_t name = name_length(parser);
+	if (peek(parser) == '(')
+		return read_group(parser, condition);
+	if (peek(parser) == '"') {
+		struct text text;
+		enum status status = read_quoted(parser, &text);
+		return status == STATUS_OK ? make_words(parser, text, false, start, condition) : status;
+	}
+	if (name > 0 && parser->at + name < parser->text.len && parser->text.at[parser->at + name] == ':') {
+		parser->at += name + 1;
+		return read_field_term(parser, (struct text){parser->text.at + start, name}, condition);
+	}
+	return read_word(parser, condition);
+}
+
+/* Passes a minus that something stands right behind, or NOT. */
+static bool take_negation(struct parser *parser)
+{
+	if (take_keyword(parser, "NOT")) {
+		skip_spaces(parser);
+		return true;
+	}
+	if (peek(parser) != '-' || parser->at + 1 >= parser->text.len || is_space(parser->text.at[parser->at + 1]))
+		return false;
+	parser->at++;
+	return true;
+}
+
 static enum status read_term(struct parser *parser, struct condition **condition)
 {
 	size_t start = parser->at;
-	bool negated =
-		peek(parser) == '-' && parser->at + 1 < parser->text.len && !is_space(parser->text.at[parser->at + 1]);
 	struct condition *inner = NULL;
-	enum status status = STATUS_OK;
-	parser->at += negated;
-	size_t name = name_length(parser);
-	if (peek(parser) == '(') {
-		status = read_group(parser, &inner);
-	} else if (peek(parser) == '"') {
-		struct text text;
-		size_t quote = parser->at;
-		status = read_quoted(parser, &text);
-		if (status == STATUS_OK)
-			status = make_words(parser, text, false, quote, &inner);
-	} else if (name > 0 && parser->at + name < parser->text.len && parser->text.at[parser->at + name] == ':') {
-		struct text text = {parser->text.at + parser->at, name};
-		parser->at += name + 1;
-		status = read_field_term(parser, text, &inner);
-	} else {
-		status = read_word(parser, &inner);
-	}
-	if (status != STATUS_OK || !negated) {
-		*condition = inner;
+	bool negated = take_negation(parser);
+	if (negated && at_end(parser))
+		return fail(parser, start, "something is missing after NOT");
+	enum status status = read_plain_term(parser, &inner);
+	if (status == STATUS_OK && negated)
+		status = make(parser, CONDITION_NOT, start, condition);
+	if (status != STATUS_OK)
 		return status;
-	}
-	status = make(parser, CONDITION_NOT, start, condition);
-	if (status == STATUS_OK)
+	if (negated)
 		add_child(*condition, inner);
-	return status;
+	else
+		*condition = inner;
+	return STATUS_OK;
 }
 
 /* term { OR term } */

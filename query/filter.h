@@ -3,7 +3,7 @@
  *
  *   search    = { or-list }                        all of them
  *   or-list   = term { "OR" term }
- *   term      = [ "-" ] ( "(" search ")" | field ":" values | word | "phrase" )
+ *   term      = [ "-" | "NOT" ] ( "(" search ")" | field ":" values | word | "phrase" )
  *   values    = value { "," value }                any of them
  *   value     = ["<" | "<=" | ">" | ">="] plain | plain ".." plain | "quoted" | plain with *
  *

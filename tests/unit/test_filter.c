@@ -155,6 +155,7 @@ static void terms_are_joined_by_and_or_not(void **state)
 	condition = parsed("tool:a OR tool:b tool:c");
 	assert_int_equal(condition->type, CONDITION_AND);
 	assert_int_equal(condition->children->type, CONDITION_OR);
+	assert_int_equal(parsed("NOT kind:ledger")->type, CONDITION_NOT);
 	assert_int_equal(parsed("-( tool:a tool:b )")->children->type, CONDITION_AND);
 }
 
@@ -182,6 +183,7 @@ static void errors_point_at_the_column(void **state)
 	assert_refused("( )", 3, "nothing between");
 	assert_refused("OR tool:a", 1, "before OR");
 	assert_refused("tool:a OR", 8, "after OR");
+	assert_refused("tool:a NOT", 8, "after NOT");
 	assert_refused("tool:a OR )", 8, "after OR");
 	assert_refused("duration:fast", 10, "a duration such as");
 	assert_refused("duration:>fast", 11, "a duration such as");
