@@ -25,6 +25,7 @@
 #include "http.h"
 #include "json.h"
 #include "log.h"
+#include "query.h"
 #include "store_dir.h"
 #include "timestamp.h"
 #include "udp.h"
@@ -43,6 +44,7 @@ struct daemon {
 	struct metric_registry *registry;
 	struct core core;
 	struct udp *udp;
+	struct query_api *query;
 	struct http_server *http;
 	pthread_mutex_t reload_lock; /* a signal and POST /-/reload may come together */
 };
@@ -112,6 +114,8 @@ static enum status take_over(struct daemon *daemon, const struct conf *wanted, s
 	if (status == STATUS_OK && daemon->http)
 		status = http_server_reload(daemon->http, wanted, error);
 	if (status == STATUS_OK)
+		query_api_set_time_max(daemon->query, wanted->query_time_max);
+	if (status == STATUS_OK)
 		set_log_level(wanted);
 	return status;
 }
@@ -166,11 +170,22 @@ static enum status start_http(struct daemon *daemon, struct error *error)
 		.ingest = daemon->core.ingest,
 		.budget = &daemon->core.budget,
 		.registry = daemon->registry,
+		.route_context = daemon->query,
 		.ready = is_ready,
 		.reload = reload,
 		.context = daemon,
 	};
+	options.route_count = query_api_routes(&options.routes);
 	return http_server_create(&daemon->http, &options, error);
+}
+
+static enum status start_query(struct daemon *daemon, struct error *error)
+{
+	enum status status = query_api_create(&daemon->query, daemon->core.store);
+	if (status != STATUS_OK)
+		return error_set(error, status, "starting failed: %s", status_text(status));
+	query_api_set_time_max(daemon->query, daemon->conf.query_time_max);
+	return STATUS_OK;
 }
 
 static enum status daemon_start(struct daemon *daemon, struct error *error)
@@ -186,6 +201,8 @@ static enum status daemon_start(struct daemon *daemon, struct error *error)
 	if (status == STATUS_OK)
 		status = udp_start(&daemon->udp, daemon->core.ingest, conf, error);
 	if (status == STATUS_OK)
+		status = start_query(daemon, error);
+	if (status == STATUS_OK)
 		status = start_http(daemon, error);
 	return status;
 }
@@ -197,6 +214,7 @@ static void daemon_stop(struct daemon *daemon)
 	udp_stop(&daemon->udp);
 	if (daemon->http)
 		http_server_destroy(&daemon->http, daemon->conf.lifecycle_drain_time_max / 2);
+	query_api_destroy(&daemon->query);
 	core_stop(&daemon->core);
 	metric_registry_destroy(&daemon->registry);
 	conf_finish(&daemon->conf);
