@@ -145,15 +145,24 @@ static void fill_labels(const struct event *event, char code[24], struct text va
 
 static uint64_t hash_labels(struct buf *key, bool is_client, const struct text values[LABEL_COUNT])
 {
+	size_t bytes = 1;
+	for (size_t i = 0; i < LABEL_COUNT; i++)
+		bytes += sizeof(uint32_t) + values[i].len;
 	buf_clear(key);
-	buf_put_byte(key, is_client);
+	char *to = buf_reserve(key, bytes);
+	if (to == NULL)
+		return 0; /* which marks a free slot: what does not fit is not cached */
+	char *at = to;
+	*at++ = (char)is_client;
 	for (size_t i = 0; i < LABEL_COUNT; i++) {
 		uint32_t len = (uint32_t)values[i].len;
-		buf_put(key, &len, sizeof(len));
-		buf_put_text(key, values[i]);
+		memcpy(at, &len, sizeof(len));
+		at += sizeof(len);
+		if (len)
+			memcpy(at, values[i].at, len);
+		at += len;
 	}
-	/* 0 marks a free slot, and what does not fit is not cached. */
-	return buf_status(key) == STATUS_OK ? XXH3_64bits(key->at, key->len) : 0;
+	return XXH3_64bits(to, bytes);
 }
 
 struct call calls_find(struct calls_cache *cache, const struct event *event)

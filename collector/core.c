@@ -124,7 +124,7 @@ enum status core_reload(struct core *core, const struct conf *conf, struct error
 	return STATUS_OK;
 }
 
-void core_stop(struct core *core)
+bool core_stop(struct core *core)
 {
 	bool clean = false;
 	writer_stop(&core->writer, &clean);
@@ -136,4 +136,5 @@ void core_stop(struct core *core)
 	dedup_destroy(&core->dedup);
 	if (core->store)
 		store_close(&core->store, clean);
+	return clean;
 }

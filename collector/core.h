@@ -36,7 +36,10 @@ enum status core_start(struct core *core, const struct conf *conf, const char *s
 	struct metric_registry *registry, struct error *error) MUST_CHECK;
 /* Takes over the settings that can change.  Any thread, one at a time. */
 enum status core_reload(struct core *core, const struct conf *conf, struct error *error) MUST_CHECK;
-/* Commits what was submitted, seals, closes the store.  All sources and ingest workers must be gone. */
-void core_stop(struct core *core);
+/*
+ * Commits what was submitted, seals, closes the store.  All sources and ingest workers must be gone.  false: not all of
+ * it could be written, or it had not started.
+ */
+bool core_stop(struct core *core);
 
 #endif

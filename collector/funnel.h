@@ -36,7 +36,7 @@ void ingest_refuse(struct ingest *ingest, enum status status, enum reason reason
 
 /*
  * Makes a batch of the collector's own events (NDJSON) without handing it over: the writer's.  Limits do not hold it up.
- * NULL: no event of it could be kept.
+ * NULL without memory.
  */
 struct batch *ingest_make_own(struct ingest_worker *worker, struct text body);
 

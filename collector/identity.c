@@ -43,22 +43,32 @@ uint64_t identity_fingerprint(const struct identity *identity, const struct iden
 	return fingerprint ? fingerprint : 1;
 }
 
-static void put_number(struct buf *scratch, unsigned field, int64_t number)
+/* A field's number and a number of it: itself, or the length of the `more` bytes that are to follow. */
+static char *put_number(struct buf *scratch, unsigned field, int64_t number, size_t more)
 {
 	uint16_t tag = (uint16_t)field;
-	buf_put(scratch, &tag, sizeof(tag));
-	buf_put(scratch, &number, sizeof(number));
+	char *to = buf_reserve(scratch, sizeof(tag) + sizeof(number) + more);
+	if (to == NULL)
+		return NULL;
+	memcpy(to, &tag, sizeof(tag));
+	memcpy(to + sizeof(tag), &number, sizeof(number));
+	scratch->len += sizeof(tag) + sizeof(number) + more;
+	return to + sizeof(tag) + sizeof(number);
 }
 
 static void put_content(const struct identity *identity, struct buf *scratch, unsigned field, struct text text)
 {
-	put_number(scratch, field, (int64_t)text.len);
-	if (text.len <= CONTENT_INLINE_BYTES_MAX) {
-		buf_put_text(scratch, text);
+	bool is_short = text.len <= CONTENT_INLINE_BYTES_MAX;
+	uint64_t hash = 0;
+	if (!is_short)
+		hash = XXH3_64bits_withSecret(text.at, text.len, identity->secret, sizeof(identity->secret));
+	char *to = put_number(scratch, field, (int64_t)text.len, is_short ? text.len : sizeof(hash));
+	if (to == NULL || text.len == 0)
 		return;
-	}
-	uint64_t hash = XXH3_64bits_withSecret(text.at, text.len, identity->secret, sizeof(identity->secret));
-	buf_put(scratch, &hash, sizeof(hash));
+	if (is_short)
+		memcpy(to, text.at, text.len);
+	else
+		memcpy(to, &hash, sizeof(hash));
 }
 
 enum status identity_digest(
@@ -73,7 +83,7 @@ enum status identity_digest(
 			if (field >= FIELD_COLLECTOR_FIRST)
 				break;
 			if (field_is_number(field_info(field)->type))
-				put_number(scratch, field, event->value[field].number);
+				(void)put_number(scratch, field, event->value[field].number, 0);
 			else
 				put_content(identity, scratch, field, event->value[field].text);
 		}

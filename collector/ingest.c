@@ -429,7 +429,7 @@ struct batch *ingest_make_own(struct ingest_worker *worker, struct text body)
 	if (batch == NULL)
 		return NULL;
 	struct ingest_request request = {.source = SOURCE_LEDGER, .body = body};
-	if (fill(worker, &request, 1, batch) != STATUS_OK || batch_row_count(batch) == 0) {
+	if (fill(worker, &request, 1, batch) != STATUS_OK) {
 		batch_release(pool, batch);
 		return NULL;
 	}

@@ -207,7 +207,8 @@ static enum status daemon_start(struct daemon *daemon, struct error *error)
 	return status;
 }
 
-static void daemon_stop(struct daemon *daemon)
+/* false: the stop was not clean. */
+static bool daemon_stop(struct daemon *daemon)
 {
 	if (daemon->http)
 		http_server_stop(daemon->http);
@@ -215,9 +216,10 @@ static void daemon_stop(struct daemon *daemon)
 	if (daemon->http)
 		http_server_destroy(&daemon->http, daemon->conf.lifecycle_drain_time_max / 2);
 	query_api_destroy(&daemon->query);
-	core_stop(&daemon->core);
+	bool clean = core_stop(&daemon->core);
 	metric_registry_destroy(&daemon->registry);
 	conf_finish(&daemon->conf);
+	return clean;
 }
 
 static void put_address(FILE *file, const char *name, const char *address)
@@ -415,7 +417,7 @@ static int run(struct daemon *daemon)
 		status = write_ready_file(daemon, &error);
 	if (status != STATUS_OK) {
 		say_error(&error);
-		daemon_stop(daemon);
+		(void)daemon_stop(daemon);
 		return EXIT_FAILED;
 	}
 	log_line(LOG_LEVEL_INFO, "ready", "version", MCPLEDGER_VERSION, "store", daemon->store_dir, "http",
@@ -425,7 +427,11 @@ static int run(struct daemon *daemon)
 	bound_the_stop(&daemon->conf);
 	if (daemon->arguments.ready_file)
 		(void)unlink(daemon->arguments.ready_file);
-	daemon_stop(daemon);
+	if (!daemon_stop(daemon)) {
+		log_line(LOG_LEVEL_ERROR,
+			"stopped, but the end could not be written; all that was acknowledged is stored", NULL);
+		return EXIT_FAILED;
+	}
 	log_line(LOG_LEVEL_INFO, "stopped", NULL);
 	return EXIT_OK;
 }

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -302,8 +303,14 @@ static void check_space(struct writer *writer, const struct writer_limits *limit
 static void commit_or_begin_outage(struct writer *writer, struct batch *batches)
 {
 	enum status status = commit(writer, batches);
-	if (status != STATUS_OK)
-		begin_outage(writer, reason_of(status));
+	if (status == STATUS_OK)
+		return;
+	begin_outage(writer, reason_of(status));
+	if (status == STATUS_DAMAGED) {
+		/* The file is not what was acknowledged: going on would hide it. */
+		log_line(LOG_LEVEL_ERROR, "the store is damaged: stopping", NULL);
+		(void)kill(getpid(), SIGTERM);
+	}
 }
 
 /* --- sealing and rolling over --- */

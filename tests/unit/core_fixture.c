@@ -40,7 +40,7 @@ void fixture_start(struct fixture *fixture)
 void fixture_stop(struct fixture *fixture)
 {
 	ingest_worker_destroy(&fixture->worker);
-	core_stop(&fixture->core);
+	assert_true(core_stop(&fixture->core));
 	metric_registry_destroy(&fixture->registry);
 	memset(&fixture->core, 0, sizeof(fixture->core));
 }
