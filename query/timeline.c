@@ -35,6 +35,7 @@ static void keep_fields(struct timeline *timeline, const struct event *event, st
 		struct text *text;
 	} fields[] = {
 		{FIELD_KIND, &moment->kind},
+		{FIELD_OP, &moment->op},
 		{FIELD_ACTION, &moment->action},
 		{FIELD_TARGET_NAME, &moment->target},
 		{FIELD_VERDICT, &moment->verdict},

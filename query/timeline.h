@@ -30,7 +30,7 @@ struct moment {
 	bool is_loss; /* the collector says that it lost events; no part of the work itself */
 	enum stage stage;
 	enum tone tone;
-	struct text tenant, kind, action, target, verdict;
+	struct text tenant, kind, op, action, target, verdict;
 	struct text id, span_id, parent_span_id, trace_id, session_id, conversation_id, turn_id;
 	struct text user, trust, oauth_client, client, agent, server, observer_role;
 	struct text what, parameters, result, outcome, intent; /* raw words, see brief.h */

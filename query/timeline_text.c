@@ -346,8 +346,9 @@ static void put_words(struct page *page, const struct moment *moment, size_t col
 			used += printable_put_columns(text, moment->server, columns / 5);
 			used += printable_put_columns(text, TEXT(" · "), 3);
 		}
+		bool alone = moment->parameters.len == 0 && moment->outcome.len == 0;
 		put_color(out, "\x1b[1m");
-		used += printable_put_columns(text, moment->what, columns * 2 / 5);
+		used += printable_put_columns(text, moment->what, alone ? columns - used : columns * 2 / 5);
 		put_color(out, "\x1b[0m");
 	}
 	size_t left = columns > used + 1 ? columns - used - 1 : 0;
@@ -368,29 +369,70 @@ static void put_words(struct page *page, const struct moment *moment, size_t col
 	}
 }
 
-static enum status put_moments(struct page *page, const struct moment *moment, unsigned depth, uint64_t rails)
+/* Definitions that a server gave for the first time, one after the other: only how many, and which. */
+static bool starts_definitions(const struct moment *moment)
+{
+	return text_equal(moment->kind, TEXT("tool_definition")) && text_equal(moment->op, TEXT("first_seen")) &&
+	       moment->children == NULL;
+}
+
+static const struct moment *put_definitions(struct page *page, const struct moment *moment, size_t columns)
+{
+	struct buf names;
+	unsigned count = 0;
+	buf_init(&names, columns * 8 + 64 * 1024);
+	for (;; moment = moment->next) {
+		buf_put_string(&names, count++ ? ", " : "");
+		buf_put_text(&names, moment->target);
+		if (moment->next == NULL || !starts_definitions(moment->next))
+			break;
+	}
+	size_t start = page->out->text.len;
+	buf_printf(&page->out->text, "%u tool definition%s seen for the first time: ", count, count == 1 ? "" : "s");
+	size_t used = page->out->text.len - start;
+	(void)printable_put_columns(&page->out->text, buf_text(&names), columns > used ? columns - used : 1);
+	buf_finish(&names);
+	return moment;
+}
+
+static void put_between(struct page *page, const struct moment *moment)
+{
+	put_losses(page, moment->time);
+	put_gap(page, moment);
+	put_idle(page, moment);
+}
+
+/* Writes a moment, or a run of definitions; returns the last one that was written. */
+static const struct moment *put_moment(struct page *page, const struct moment *moment, unsigned depth, uint64_t rails)
 {
 	struct output *out = page->out;
+	put_intent(page, moment);
+	put_times(page, moment);
+	size_t branches = put_branches(&out->text, depth, rails, moment->next == NULL);
+	put_color(out, colors[moment->tone]);
+	buf_put_string(&out->text, tone_sign(moment->tone));
+	put_color(out, "\x1b[0m");
+	put_spaces(&out->text, 1);
+	size_t fixed = OFFSET_COLUMNS + TOOK_COLUMNS + 4 + branches;
+	size_t columns = out->width > fixed + 30 ? out->width - fixed : 30;
+	if (starts_definitions(moment))
+		moment = put_definitions(page, moment, columns);
+	else
+		put_words(page, moment, columns);
+	buf_put_byte(&out->text, '\n');
+	page->last_seq = moment->seq > page->last_seq ? moment->seq : page->last_seq;
+	page->busy_until = moment_end(moment) > page->busy_until ? moment_end(moment) : page->busy_until;
+	return moment;
+}
+
+static enum status put_moments(struct page *page, const struct moment *moment, unsigned depth, uint64_t rails)
+{
+	uint64_t bit = UINT64_C(1) << (depth % 64);
 	for (; moment; moment = moment->next) {
-		if (depth == 0) {
-			put_losses(page, moment->time);
-			put_gap(page, moment);
-			put_idle(page, moment);
-		}
-		put_intent(page, moment);
-		put_times(page, moment);
-		size_t branches = put_branches(&out->text, depth, rails, moment->next == NULL);
-		put_color(out, colors[moment->tone]);
-		buf_put_string(&out->text, tone_sign(moment->tone));
-		put_color(out, "\x1b[0m");
-		put_spaces(&out->text, 1);
-		size_t fixed = OFFSET_COLUMNS + TOOK_COLUMNS + 4 + branches;
-		put_words(page, moment, out->width > fixed + 30 ? out->width - fixed : 30);
-		buf_put_byte(&out->text, '\n');
-		page->last_seq = moment->seq > page->last_seq ? moment->seq : page->last_seq;
-		page->busy_until = moment_end(moment) > page->busy_until ? moment_end(moment) : page->busy_until;
-		enum status status = output_step(out);
-		uint64_t bit = UINT64_C(1) << (depth % 64);
+		if (depth == 0)
+			put_between(page, moment);
+		moment = put_moment(page, moment, depth, rails);
+		enum status status = output_step(page->out);
 		if (status == STATUS_OK)
 			status = put_moments(page, moment->children, depth + 1,
 				moment->next && depth > 0 ? rails | bit : rails & ~bit);

@@ -206,6 +206,24 @@ static void losses_of_the_collector_stand_in_place(void **state)
 	assert_true(before && loss && after && before < loss && loss < after);
 }
 
+static void definitions_seen_first_are_one_line(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		query_store_add(&fixture, "kind", "tool_definition", "op", "first_seen", "session_id", "s-7",
+			"target.name",
+			i == 0   ? "one"
+			: i == 1 ? "two"
+				 : "three",
+			"time", at(i), NULL);
+	query_store_add(&fixture, "kind", "tool_definition", "op", "changed", "session_id", "s-7", "target.name", "one",
+		"time", at(9), NULL);
+	query_store_commit(&fixture, false);
+	const char *text = shown("s-7", STATUS_OK);
+	assert_non_null(strstr(text, "3 tool definitions seen for the first time: one, two, three\n"));
+	assert_non_null(strstr(text, "tool definition one changed\n"));
+}
+
 static void json_holds_the_events(void **state)
 {
 	(void)state;
@@ -231,6 +249,7 @@ int main(void)
 		cmocka_unit_test(a_call_seen_twice_counts_once),
 		cmocka_unit_test(spans_that_bite_their_tail_make_no_tree),
 		cmocka_unit_test(losses_of_the_collector_stand_in_place),
+		cmocka_unit_test(definitions_seen_first_are_one_line),
 		cmocka_unit_test(json_holds_the_events),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
