@@ -283,8 +283,9 @@ static void probe(struct writer *writer, uint64_t reserve)
 		store_ballast_release(parts->store);
 		return;
 	}
-	outage_end(&writer->outage, parts->counters, parts->ledger);
 	ingest_refuse(parts->ingest, STATUS_OK, REASON_NONE);
+	/* Last: who asks whether the writer is ready may submit at once. */
+	outage_end(&writer->outage, parts->counters, parts->ledger);
 }
 
 static void check_space(struct writer *writer, const struct writer_limits *limits)

@@ -5,8 +5,10 @@
 #include <stdint.h>
 #include <inttypes.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -380,6 +382,40 @@ static void test_while_the_store_cannot_write_events_are_refused_with_the_reason
 	fixture_stop(fixture);
 }
 
+/* Pages beyond this are not written, as on a broken disk. */
+static void limit_file_size(rlim_t bytes)
+{
+	struct rlimit limit;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void test_ids_of_a_failed_commit_are_not_remembered_and_the_outage_is_on_record(void **state)
+{
+	struct fixture *fixture = *state;
+	fixture_start(fixture);
+	assert_int_equal(submit_events(fixture, "w", 0, 10).accepted, 10);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	limit_file_size(16384);
+	struct ingest_result result = submit_events(fixture, "w", 5, 10);
+	assert_true(result.status == STATUS_IO || result.status == STATUS_NO_SPACE);
+	assert_int_equal(result.accepted + result.duplicates, 0);
+	char reason[200] = "";
+	while (writer_is_ready(fixture->core.writer, reason))
+		sched_yield();
+	limit_file_size(RLIM_INFINITY);
+	while (!writer_is_ready(fixture->core.writer, reason))
+		sched_yield();
+	result = submit_events(fixture, "w", 5, 10);
+	assert_int_equal(result.accepted, 5);
+	assert_int_equal(result.duplicates, 5);
+	assert_equation(fixture, SOURCE_HTTP);
+	fixture_stop(fixture);
+	assert_int_equal(fixture_count(fixture), 15);
+	assert_int_equal(fixture_count_notes(fixture, "full"), 2);
+}
+
 static void test_only_the_collector_writes_ledger_events(void **state)
 {
 	struct fixture *fixture = *state;
@@ -439,6 +475,7 @@ int main(void)
 		CASE(test_counters_survive_a_restart),
 		CASE(test_over_the_byte_budget_events_are_refused_and_counted),
 		CASE(test_while_the_store_cannot_write_events_are_refused_with_the_reason),
+		CASE(test_ids_of_a_failed_commit_are_not_remembered_and_the_outage_is_on_record),
 		CASE(test_only_the_collector_writes_ledger_events),
 		CASE(test_calls_are_counted_once_and_a_start_is_not_a_call),
 	};
