@@ -55,7 +55,7 @@ enum block_level { BLOCK_TAIL, BLOCK_SEALED };
  * BLOCK_TAIL) gets the block's summary (sets, ranges, filters; see below). filter_key salts the filters.
  */
 enum status block_encode(const struct rows *rows, enum block_level level, uint64_t first_seq,
-                         const uint8_t filter_key[16], struct buf *image, struct buf *summary) MUST_CHECK;
+	const uint8_t filter_key[16], struct buf *image, struct buf *summary) MUST_CHECK;
 
 /* --- tail chunks --- */
 

@@ -50,7 +50,7 @@ void buf_put(struct buf *buf, const void *bytes, size_t len);
 void buf_put_text(struct buf *buf, struct text text);
 void buf_put_string(struct buf *buf, const char *string);
 void buf_put_byte(struct buf *buf, uint8_t byte);
-void buf_put_int(struct buf *buf, int64_t number);  /* decimal */
+void buf_put_int(struct buf *buf, int64_t number);   /* decimal */
 void buf_put_uint(struct buf *buf, uint64_t number); /* decimal */
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 static inline struct text buf_text(const struct buf *buf)

@@ -62,9 +62,9 @@ enum verdict {
 	VERDICT_COUNT
 };
 const char *verdict_name(enum verdict verdict);
-bool verdict_is_error(enum verdict verdict);           /* what `verdict:error` means */
+bool verdict_is_error(enum verdict verdict); /* what `verdict:error` means */
 bool verdict_counts_against_server(enum verdict verdict);
-enum verdict verdict_find(struct text name);           /* VERDICT_COUNT: no such verdict */
+enum verdict verdict_find(struct text name); /* VERDICT_COUNT: no such verdict */
 
 enum kind {
 	KIND_OTHER, /* kept, marked `kind_unknown` */
@@ -146,19 +146,19 @@ static inline int64_t event_time(const struct event *event)
 
 /* What a source may do, and the limits.  Borrowed by event_decode; all text outlives the batch. */
 struct event_rules {
-	struct text tenant;          /* the tenant of events that name none (FIELD_INGEST_TENANT); empty: none is set */
-	const struct text *tenants;  /* the only tenants the credential may name; NULL: any */
+	struct text tenant;         /* the tenant of events that name none (FIELD_INGEST_TENANT); empty: none is set */
+	const struct text *tenants; /* the only tenants the credential may name; NULL: any */
 	size_t tenant_count;
-	bool may_assert_identity;    /* user.trust "verified" is believed */
-	bool may_write_ledger;       /* kind `ledger` is taken: the collector itself */
-	bool from_export;            /* the text is a line of `export`: collector members become ingest.origin */
-	bool own_clock;              /* recorded data: a far time is not suspect */
+	bool may_assert_identity; /* user.trust "verified" is believed */
+	bool may_write_ledger;    /* kind `ledger` is taken: the collector itself */
+	bool from_export;         /* the text is a line of `export`: collector members become ingest.origin */
+	bool own_clock;           /* recorded data: a far time is not suspect */
 	size_t event_bytes_max;
-	size_t payload_bytes_max;    /* longer payloads are cut and marked */
-	unsigned depth_max;          /* at most JSON_DEPTH_MAX */
-	struct text digest_key;      /* keyed payload digests; empty: no digests */
+	size_t payload_bytes_max; /* longer payloads are cut and marked */
+	unsigned depth_max;       /* at most JSON_DEPTH_MAX */
+	struct text digest_key;   /* keyed payload digests; empty: no digests */
 	struct text digest_key_id;
-	int64_t now_ns;              /* receive time of the batch */
+	int64_t now_ns; /* receive time of the batch */
 };
 
 /* Why an event was refused: text is one printable line, already redacted, without any value of the event. */
@@ -179,7 +179,7 @@ void event_decoder_destroy(struct event_decoder **decoder);
  * STATUS_INVALID: *why says which reason; STATUS_NO_MEMORY.
  */
 enum status event_decode(struct event_decoder *decoder, struct text json, const struct event_rules *rules,
-                         struct event *event, struct reject *why) MUST_CHECK;
+	struct event *event, struct reject *why) MUST_CHECK;
 
 /* The first matching verdict of an event (tbl/verdicts.h); event->kind need not be set. */
 enum verdict event_verdict(const struct event *event);

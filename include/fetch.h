@@ -30,12 +30,12 @@ struct fetch_answer {
 /* path begins with a slash.  STATUS_OK: there is an answer, of whatever HTTP status.  STATUS_IO: there is none; error
  * says why.  STATUS_LIMIT: the body is larger than answer->body may be. */
 enum status fetch_post(struct fetch *fetch, const char *path, const char *content_type, struct text body,
-                       struct fetch_answer *answer, struct error *error) MUST_CHECK;
+	struct fetch_answer *answer, struct error *error) MUST_CHECK;
 
 /* Gets a body piece by piece.  A failure of take ends the request with it. */
 typedef enum status fetch_take(void *context, unsigned http_status, struct text piece);
 enum status fetch_get(struct fetch *fetch, const char *path, fetch_take *take, void *context, unsigned *http_status,
-                      struct error *error) MUST_CHECK;
+	struct error *error) MUST_CHECK;
 
 /* Appends text so that it may stand in a path or as a parameter's value. */
 void fetch_put_escaped(struct buf *out, struct text text);

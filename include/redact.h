@@ -33,7 +33,7 @@ struct redact_counts {
  * "[redacted:RULE]", the rest unchanged.
  */
 enum status redact_text(struct text text, struct arena *arena, struct redact_counts *counts, struct text *out,
-                        bool *changed) MUST_CHECK;
+	bool *changed) MUST_CHECK;
 /* Whether a member of this name (as sent, decoded) has its whole value redacted, and by which rule. */
 bool redact_member(struct text name, bool in_auth_event, enum redact_rule *rule);
 

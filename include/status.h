@@ -8,7 +8,7 @@
 #ifndef MCPLEDGER_STATUS_H
 #define MCPLEDGER_STATUS_H
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK             __attribute__((warn_unused_result))
 #define PRINTF_LIKE(at, first) __attribute__((format(printf, at, first)))
 
 enum status {

@@ -17,10 +17,10 @@ enum { STORE_FORMAT_VERSION = 1, STORE_ID_BYTES = 32 };
 
 struct store;
 struct store_options {
-	uint64_t segment_bytes_max;  /* roll over past this */
-	bool roll_daily;             /* and at each UTC midnight of recv_time */
-	uint64_t map_bytes;          /* address space of the active segment */
-	uint64_t ballast_bytes;      /* kept free for the record of an outage; 0 = none */
+	uint64_t segment_bytes_max; /* roll over past this */
+	bool roll_daily;            /* and at each UTC midnight of recv_time */
+	uint64_t map_bytes;         /* address space of the active segment */
+	uint64_t ballast_bytes;     /* kept free for the record of an outage; 0 = none */
 };
 
 /* --- writing: the writer thread --- */
@@ -30,8 +30,8 @@ struct store_options {
  * STATUS_HELD: another process has it (error names its pid); STATUS_UNSUPPORTED; STATUS_DAMAGED; STATUS_NO_SPACE; STATUS_IO;
  * STATUS_CONFLICT: a reader of this process has it open.
  */
-enum status store_open(struct store **store, const char *dir, const struct store_options *options,
-                       struct error *error) MUST_CHECK;
+enum status store_open(
+	struct store **store, const char *dir, const struct store_options *options, struct error *error) MUST_CHECK;
 /* Closes; readers made from it must be closed first. clean: gives the ballast back. */
 void store_close(struct store **store, bool clean);
 const char *store_id(const struct store *store);            /* 16 hex digits, for ever the same; lives with the store */
@@ -39,8 +39,8 @@ const uint8_t *store_filter_key(const struct store *store); /* 16 bytes */
 const uint8_t *store_dedup_key(const struct store *store);  /* 16 bytes, from DIR/keys */
 struct text store_digest_key(const struct store *store);    /* 32 bytes, from DIR/keys */
 const char *store_digest_key_id(const struct store *store);
-uint64_t store_next_seq(const struct store *store);         /* of the next event; the first one is 1 */
-int64_t store_last_recv_time(const struct store *store);    /* recv_time never steps back */
+uint64_t store_next_seq(const struct store *store);      /* of the next event; the first one is 1 */
+int64_t store_last_recv_time(const struct store *store); /* recv_time never steps back */
 
 /*
  * A write transaction.  The first failure stays in it: later calls do nothing, store_commit returns it and aborts.
@@ -76,8 +76,8 @@ struct store_prune_result {
 };
 /* Unlinks sealed segments whose newest event is older than recv_time_min, and the oldest ones beyond bytes_max (0: no
  * limit); never the active one, nor one a reader holds. */
-enum status store_prune(struct store *store, int64_t recv_time_min, uint64_t bytes_max,
-                        struct store_prune_result *result) MUST_CHECK;
+enum status store_prune(
+	struct store *store, int64_t recv_time_min, uint64_t bytes_max, struct store_prune_result *result) MUST_CHECK;
 
 /* The oldest unsealed chunks for the sealer: how much there is.  Writer thread. */
 struct store_tail_info {
@@ -128,11 +128,11 @@ enum status store_reader_state(struct store_reader *reader, const char *name, st
  */
 struct store_unit {
 	uint64_t first_seq;
-	uint32_t count;        /* live events */
+	uint32_t count; /* live events */
 	bool sealed;
-	struct text bytes;     /* a block's image, or a tail chunk */
-	struct text summary;   /* sealed only */
-	const char *segment;   /* file name, for messages; lives with the reader */
+	struct text bytes;       /* a block's image, or a tail chunk */
+	struct text summary;     /* sealed only */
+	const char *segment;     /* file name, for messages; lives with the reader */
 	uint64_t segment_number; /* for store_reader_payload */
 };
 /*
@@ -141,19 +141,19 @@ struct store_unit {
  * STATUS_BUSY: a live store without usable lock file is written faster than it can be read, try again.
  */
 enum status store_reader_unit(struct store_reader *reader, uint64_t seq, bool backward, struct store_unit *unit,
-                              struct error *error) MUST_CHECK;
+	struct error *error) MUST_CHECK;
 /* Only the summary is read (bytes stay empty): to decide whether the unit is worth reading. */
 enum status store_reader_peek(struct store_reader *reader, uint64_t seq, bool backward, struct store_unit *unit,
-                              struct error *error) MUST_CHECK;
+	struct error *error) MUST_CHECK;
 /* A payload of a segment, unpacked into the arena. STATUS_NOT_FOUND, STATUS_DAMAGED. */
 enum status store_reader_payload(struct store_reader *reader, uint64_t segment_number, const uint8_t key[32],
-                                 struct arena *arena, struct text *payload) MUST_CHECK;
+	struct arena *arena, struct text *payload) MUST_CHECK;
 
 struct store_figures {
 	uint64_t events, blocks, tail_events, segments, payloads;
-	uint64_t file_bytes;                           /* st_blocks * 512 of all segments */
+	uint64_t file_bytes;                                            /* st_blocks * 512 of all segments */
 	uint64_t block_bytes, payload_bytes, summary_bytes, tail_bytes; /* as stored */
-	int64_t oldest_recv_time, newest_recv_time;    /* 0: no events */
+	int64_t oldest_recv_time, newest_recv_time;                     /* 0: no events */
 };
 enum status store_reader_figures(struct store_reader *reader, struct store_figures *figures) MUST_CHECK;
 

@@ -6,13 +6,13 @@
 
 #include "buf.h"
 
-#define NS_PER_S INT64_C(1000000000)
-#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S   INT64_C(1000000000)
+#define NS_PER_MS  INT64_C(1000000)
 #define NS_PER_DAY (INT64_C(86400) * NS_PER_S)
 
 enum { TIMESTAMP_TEXT_BYTES = 48 };
 
-int64_t timestamp_now(void);    /* the wall clock */
+int64_t timestamp_now(void);     /* the wall clock */
 int64_t timestamp_elapsed(void); /* a clock that never steps; only differences mean something */
 /* RFC 3339, any offset, up to 9 fraction digits (further ones are cut); second 60 reads as 59.999999999. */
 enum status timestamp_parse(struct text text, int64_t *ns) MUST_CHECK;

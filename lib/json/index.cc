@@ -13,7 +13,8 @@ struct json_index {
 namespace
 {
 constexpr size_t capacity_bytes_min = 64 * 1024;
-constexpr size_t capacity_bytes_kept = 1024 * 1024; /* what a larger text took is given back with the next smaller one */
+constexpr size_t capacity_bytes_kept =
+	1024 * 1024; /* what a larger text took is given back with the next smaller one */
 
 bool set_capacity(struct json_index *index, size_t len)
 {
