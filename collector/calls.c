@@ -51,13 +51,34 @@ enum status calls_create(struct calls **calls, struct metric_registry *registry)
 	struct calls *made = calloc(1, sizeof(*made));
 	if (made == NULL)
 		return STATUS_NO_MEMORY;
-	size_t bound_count = sizeof(bounds) / sizeof(bounds[0]);
-	made->duration_server = metric_family_add(registry, METRIC_HISTOGRAM, "mcp_server_operation_duration_seconds",
-		"Duration of MCP requests as servers and gateways saw them.", labels, LABEL_COUNT, bounds, bound_count);
-	made->duration_client = metric_family_add(registry, METRIC_HISTOGRAM, "mcp_client_operation_duration_seconds",
-		"Duration of MCP requests as clients saw them.", labels, LABEL_COUNT, bounds, bound_count);
-	made->total = metric_family_add(registry, METRIC_COUNTER, "mcpledger_calls_total",
-		"MCP requests stored since the daemon started, by verdict.", labels, LABEL_COUNT, NULL, 0);
+	static const struct metric_info duration_server_info = {
+		.type = METRIC_HISTOGRAM,
+		.name = "mcp_server_operation_duration_seconds",
+		.help = "Duration of MCP requests as servers and gateways saw them.",
+		.labels = labels,
+		.label_count = LABEL_COUNT,
+		.bounds = bounds,
+		.bound_count = sizeof(bounds) / sizeof(bounds[0]),
+	};
+	made->duration_server = metric_family_add(registry, &duration_server_info);
+	static const struct metric_info duration_client_info = {
+		.type = METRIC_HISTOGRAM,
+		.name = "mcp_client_operation_duration_seconds",
+		.help = "Duration of MCP requests as clients saw them.",
+		.labels = labels,
+		.label_count = LABEL_COUNT,
+		.bounds = bounds,
+		.bound_count = sizeof(bounds) / sizeof(bounds[0]),
+	};
+	made->duration_client = metric_family_add(registry, &duration_client_info);
+	static const struct metric_info total_info = {
+		.type = METRIC_COUNTER,
+		.name = "mcpledger_calls_total",
+		.help = "MCP requests stored since the daemon started, by verdict.",
+		.labels = labels,
+		.label_count = LABEL_COUNT,
+	};
+	made->total = metric_family_add(registry, &total_info);
 	*calls = made;
 	return STATUS_OK;
 }

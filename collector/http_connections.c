@@ -76,7 +76,7 @@ static bool address_bytes(const struct sockaddr *address, uint8_t bytes[16], cha
 		memcpy(bytes, v6, 16);
 		return inet_ntop(AF_INET6, v6, peer, INET6_ADDRSTRLEN) != NULL;
 	}
-	(void)strcpy(peer, "unix");
+	memcpy(peer, "unix", sizeof("unix"));
 	return false;
 }
 

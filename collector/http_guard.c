@@ -48,7 +48,7 @@ enum status http_unescape(struct text text, struct arena *arena, struct text *pl
 		}
 		if (text.len - i < 3 || hex_digit(text.at[i + 1]) < 0 || hex_digit(text.at[i + 2]) < 0)
 			return STATUS_INVALID;
-		to[len++] = (char)(hex_digit(text.at[i + 1]) << 4 | hex_digit(text.at[i + 2]));
+		to[len++] = (char)(hex_digit(text.at[i + 1]) * 16 + hex_digit(text.at[i + 2]));
 		i += 2;
 	}
 	*plain = (struct text){to, len};

@@ -286,6 +286,7 @@ static void fill_head(struct http_head *head, struct MHD_Connection *connection,
 		head->odd_lines = true;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the library's type of callback */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
 	const char *method, const char *version, const char *upload, size_t *upload_len, void **request_context)
 {
@@ -402,14 +403,30 @@ static void add_metrics(struct http_server *server)
 		[HTTP_LIMIT_QUERIES] = "query.threads",
 	};
 	struct metric_registry *registry = server->options.registry;
-	server->requests = metric_family_add(registry, METRIC_COUNTER, "mcpledger_http_requests_total",
-		"HTTP requests answered, by what was asked for and status code.", request_labels, 2, NULL, 0);
-	struct metric_family *hits = metric_family_add(registry, METRIC_COUNTER, "mcpledger_http_limit_hits_total",
-		"Times that a limit of the HTTP server was reached, by its setting.", limit_labels, 1, NULL, 0);
+	static const struct metric_info requests_info = {
+		.type = METRIC_COUNTER,
+		.name = "mcpledger_http_requests_total",
+		.help = "HTTP requests answered, by what was asked for and status code.",
+		.labels = request_labels,
+		.label_count = 2,
+	};
+	server->requests = metric_family_add(registry, &requests_info);
+	static const struct metric_info hits_info = {
+		.type = METRIC_COUNTER,
+		.name = "mcpledger_http_limit_hits_total",
+		.help = "Times that a limit of the HTTP server was reached, by its setting.",
+		.labels = limit_labels,
+		.label_count = 1,
+	};
+	struct metric_family *hits = metric_family_add(registry, &hits_info);
 	for (size_t i = 0; i < HTTP_LIMIT_COUNT; i++)
 		server->limits[i] = metric_series_get(hits, (struct text[]){text_of(limits[i])});
-	struct metric_family *open = metric_family_add(registry, METRIC_GAUGE, "mcpledger_http_connections",
-		"HTTP connections that are open.", NULL, 0, NULL, 0);
+	static const struct metric_info open_info = {
+		.type = METRIC_GAUGE,
+		.name = "mcpledger_http_connections",
+		.help = "HTTP connections that are open.",
+	};
+	struct metric_family *open = metric_family_add(registry, &open_info);
 	server->open = metric_series_get(open, NULL);
 	metric_series_compute(server->open, count_connections, server->connections);
 }

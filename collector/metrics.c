@@ -59,13 +59,30 @@ static void add_losses(const struct metrics *metrics, struct metric_registry *re
 {
 	static const char *const result_labels[] = {"source", "result"};
 	static const char *const reason_labels[] = {"source", "reason"};
-	struct metric_family *events = metric_family_add(registry, METRIC_COUNTER, "mcpledger_ingest_events_total",
-		"Events since the store was made: received = stored + duplicate + rejected + dropped.", result_labels,
-		2, NULL, 0);
-	struct metric_family *rejected = metric_family_add(registry, METRIC_COUNTER, "mcpledger_ingest_rejected_total",
-		"Events refused for what they are, by reason.", reason_labels, 2, NULL, 0);
-	struct metric_family *dropped = metric_family_add(registry, METRIC_COUNTER, "mcpledger_ingest_dropped_total",
-		"Events lost or turned away for want of room, by reason.", reason_labels, 2, NULL, 0);
+	static const struct metric_info events_info = {
+		.type = METRIC_COUNTER,
+		.name = "mcpledger_ingest_events_total",
+		.help = "Events since the store was made: received = stored + duplicate + rejected + dropped.",
+		.labels = result_labels,
+		.label_count = 2,
+	};
+	struct metric_family *events = metric_family_add(registry, &events_info);
+	static const struct metric_info rejected_info = {
+		.type = METRIC_COUNTER,
+		.name = "mcpledger_ingest_rejected_total",
+		.help = "Events refused for what they are, by reason.",
+		.labels = reason_labels,
+		.label_count = 2,
+	};
+	struct metric_family *rejected = metric_family_add(registry, &rejected_info);
+	static const struct metric_info dropped_info = {
+		.type = METRIC_COUNTER,
+		.name = "mcpledger_ingest_dropped_total",
+		.help = "Events lost or turned away for want of room, by reason.",
+		.labels = reason_labels,
+		.label_count = 2,
+	};
+	struct metric_family *dropped = metric_family_add(registry, &dropped_info);
 	for (unsigned source = 0; source < SOURCE_COUNT; source++) {
 		/* The registry only reads. */
 		_Atomic uint64_t *totals = (_Atomic uint64_t *)(uintptr_t)metrics->counters->totals[source];
@@ -171,8 +188,12 @@ struct computed {
 static void add_computed(struct metric_registry *registry, const struct computed *rows, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct metric_family *family =
-			metric_family_add(registry, rows[i].type, rows[i].name, rows[i].help, NULL, 0, NULL, 0);
+		const struct metric_info family_info = {
+			.type = rows[i].type,
+			.name = rows[i].name,
+			.help = rows[i].help,
+		};
+		struct metric_family *family = metric_family_add(registry, &family_info);
 		metric_series_compute(metric_series_get(family, NULL), rows[i].read, rows[i].context);
 	}
 }
@@ -180,16 +201,26 @@ static void add_computed(struct metric_registry *registry, const struct computed
 static struct metric_series *add_one(
 	struct metric_registry *registry, enum metric_type type, const char *name, const char *help)
 {
-	return metric_series_get(metric_family_add(registry, type, name, help, NULL, 0, NULL, 0), NULL);
+	const struct metric_info info = {
+		.type = type,
+		.name = name,
+		.help = help,
+	};
+	return metric_series_get(metric_family_add(registry, &info), NULL);
 }
 
 void metrics_add(struct metrics *metrics, struct metric_registry *registry)
 {
 	static const double commit_bounds[] = {.0002, .0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5};
 	static const char *const version_label[] = {"version"};
-	struct metric_family *commit = metric_family_add(registry, METRIC_HISTOGRAM,
-		"mcpledger_commit_duration_seconds", "Duration of a commit, from its first batch to the end of fsync.",
-		NULL, 0, commit_bounds, sizeof(commit_bounds) / sizeof(commit_bounds[0]));
+	static const struct metric_info commit_info = {
+		.type = METRIC_HISTOGRAM,
+		.name = "mcpledger_commit_duration_seconds",
+		.help = "Duration of a commit, from its first batch to the end of fsync.",
+		.bounds = commit_bounds,
+		.bound_count = sizeof(commit_bounds) / sizeof(commit_bounds[0]),
+	};
+	struct metric_family *commit = metric_family_add(registry, &commit_info);
 	metrics->commit_duration = metric_series_get(commit, NULL);
 	metrics->commit_failures = add_one(registry, METRIC_COUNTER, "mcpledger_commit_failures_total",
 		"Commits that failed: nothing of them is stored.");
@@ -197,8 +228,14 @@ void metrics_add(struct metrics *metrics, struct metric_registry *registry)
 		"1 if the last reading of the configuration succeeded.");
 	metrics->reload_time = add_one(registry, METRIC_GAUGE, "mcpledger_config_last_reload_success_timestamp_seconds",
 		"When the configuration was last read successfully.");
-	struct metric_family *build = metric_family_add(registry, METRIC_GAUGE, "mcpledger_build_info",
-		"Always 1; the version is a label.", version_label, 1, NULL, 0);
+	static const struct metric_info build_info = {
+		.type = METRIC_GAUGE,
+		.name = "mcpledger_build_info",
+		.help = "Always 1; the version is a label.",
+		.labels = version_label,
+		.label_count = 1,
+	};
+	struct metric_family *build = metric_family_add(registry, &build_info);
 	metric_set(metric_series_get(build, &TEXT(MCPLEDGER_VERSION)), 1);
 	metric_set(add_one(registry, METRIC_GAUGE, "process_start_time_seconds", "When the process began."),
 		(double)timestamp_now() / 1e9);

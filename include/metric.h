@@ -22,12 +22,17 @@ struct metric_series;
 enum status metric_registry_create(struct metric_registry **registry, size_t series_max) MUST_CHECK;
 void metric_registry_destroy(struct metric_registry **registry);
 
-/*
- * Adds a family; name, help, labels and bounds are borrowed for the registry's life.  bounds: upper bounds of a
- * histogram in seconds, ascending, without +Inf.  Never fails after start (asserts on a bad table).
- */
-struct metric_family *metric_family_add(struct metric_registry *registry, enum metric_type type, const char *name,
-	const char *help, const char *const *labels, size_t label_count, const double *bounds, size_t bound_count);
+/* What a family is; what it points to is borrowed for the registry's life. */
+struct metric_info {
+	enum metric_type type;
+	const char *name, *help;
+	const char *const *labels;
+	size_t label_count;
+	const double *bounds; /* upper bounds of a histogram in seconds, ascending, without +Inf */
+	size_t bound_count;
+};
+/* Adds a family; info is copied.  Never fails after start (asserts on a bad table). */
+struct metric_family *metric_family_add(struct metric_registry *registry, const struct metric_info *info);
 /* The series with these label values (copied; an empty value is not exposed).  Never NULL: beyond the limit, the overflow series. */
 struct metric_series *metric_series_get(struct metric_family *family, const struct text *values);
 void metric_add(struct metric_series *series, uint64_t by);

@@ -69,7 +69,7 @@ enum status hex_decode(struct text text, void *bytes, size_t len)
 			return STATUS_INVALID;
 	uint8_t *to = bytes;
 	for (size_t i = 0; i < len; i++)
-		to[i] = (uint8_t)(hex_digit(text.at[2 * i]) << 4 | hex_digit(text.at[2 * i + 1]));
+		to[i] = (uint8_t)(hex_digit(text.at[2 * i]) * 16 + hex_digit(text.at[2 * i + 1]));
 	return STATUS_OK;
 }
 

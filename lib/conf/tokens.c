@@ -212,14 +212,15 @@ static enum status read_file(const char *file, struct buf *out, struct error *er
 
 enum status tokens_load(struct tokens **tokens, const char *file, struct error *error)
 {
+	struct tokens *made = calloc(1, sizeof(*made));
+	if (made == NULL)
+		return error_set(error, STATUS_NO_MEMORY, "out of memory");
 	struct buf text;
 	buf_init(&text, FILE_BYTES_MAX);
-	struct tokens *made = calloc(1, sizeof(*made));
-	enum status status = made ? read_file(file, &text, error) : error_set(error, STATUS_NO_MEMORY, "out of memory");
-	if (status == STATUS_OK) {
-		arena_init(&made->arena, 2 * FILE_BYTES_MAX);
+	arena_init(&made->arena, 2 * FILE_BYTES_MAX);
+	enum status status = read_file(file, &text, error);
+	if (status == STATUS_OK)
 		status = parse_file(made, buf_text(&text), error);
-	}
 	buf_finish(&text);
 	if (status == STATUS_OK)
 		*tokens = made;

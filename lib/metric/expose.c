@@ -57,14 +57,14 @@ static void put_sample(struct buf *out, const struct metric_series *series, cons
 {
 	const struct metric_family *family = series->family;
 	bool first = true;
-	buf_put_string(out, family->name);
+	buf_put_string(out, family->info.name);
 	buf_put_string(out, suffix);
 	if (series == family->overflow)
 		put_label(out, &first, OVERFLOW_LABEL, TEXT("true"));
 	else
-		for (size_t i = 0; i < family->label_count; i++)
+		for (size_t i = 0; i < family->info.label_count; i++)
 			if (series->values[i].len)
-				put_label(out, &first, family->labels[i], series->values[i]);
+				put_label(out, &first, family->info.labels[i], series->values[i]);
 	if (le)
 		put_label(out, &first, "le", text_of(le));
 	buf_put_string(out, first ? " " : "} ");
@@ -74,10 +74,10 @@ static void put_histogram(struct buf *out, const struct metric_series *series)
 {
 	const struct metric_family *family = series->family;
 	uint64_t count = 0;
-	for (size_t i = 0; i <= family->bound_count; i++) {
+	for (size_t i = 0; i <= family->info.bound_count; i++) {
 		char le[32] = "+Inf";
-		if (i < family->bound_count)
-			(void)snprintf(le, sizeof(le), "%.15g", family->bounds[i]);
+		if (i < family->info.bound_count)
+			(void)snprintf(le, sizeof(le), "%.15g", family->info.bounds[i]);
 		count += atomic_load_explicit(&series->buckets[i], memory_order_relaxed);
 		put_sample(out, series, "_bucket", le);
 		buf_put_uint(out, count);
@@ -94,7 +94,7 @@ static void put_histogram(struct buf *out, const struct metric_series *series)
 
 static void put_series(struct buf *out, const struct metric_series *series)
 {
-	if (series->family->type == METRIC_HISTOGRAM) {
+	if (series->family->info.type == METRIC_HISTOGRAM) {
 		put_histogram(out, series);
 		return;
 	}
@@ -102,7 +102,7 @@ static void put_series(struct buf *out, const struct metric_series *series)
 	metric_compute *compute = atomic_load_explicit(&series->compute, memory_order_acquire);
 	if (compute)
 		put_real(out, compute(series->context));
-	else if (series->family->type == METRIC_COUNTER)
+	else if (series->family->info.type == METRIC_COUNTER)
 		buf_put_uint(out, metric_count(series));
 	else
 		put_real(out, metric_real_load(&series->real));
@@ -113,7 +113,7 @@ static int compare_series(const void *a, const void *b)
 {
 	const struct metric_series *left = *(struct metric_series *const *)a;
 	const struct metric_series *right = *(struct metric_series *const *)b;
-	for (size_t i = 0; i < left->family->label_count; i++) {
+	for (size_t i = 0; i < left->family->info.label_count; i++) {
 		struct text x = left->values[i];
 		struct text y = right->values[i];
 		size_t len = x.len < y.len ? x.len : y.len;
@@ -155,13 +155,13 @@ static void put_family(struct buf *out, struct metric_family *family)
 	bool overflowed = atomic_load_explicit(&family->overflow->used, memory_order_relaxed);
 	if (count || overflowed) {
 		buf_put_string(out, "# HELP ");
-		buf_put_string(out, family->name);
+		buf_put_string(out, family->info.name);
 		buf_put_byte(out, ' ');
-		put_escaped(out, text_of(family->help), false);
+		put_escaped(out, text_of(family->info.help), false);
 		buf_put_string(out, "\n# TYPE ");
-		buf_put_string(out, family->name);
+		buf_put_string(out, family->info.name);
 		buf_put_byte(out, ' ');
-		buf_put_string(out, types[family->type]);
+		buf_put_string(out, types[family->info.type]);
 		buf_put_byte(out, '\n');
 	}
 	for (size_t i = 0; i < count; i++)

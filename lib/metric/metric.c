@@ -57,8 +57,8 @@ void metric_registry_destroy(struct metric_registry **registry)
 /* One allocation: the series, its label values, buckets and label bytes. values = NULL: the overflow series. */
 static struct metric_series *series_create(struct metric_family *family, const struct text *values, uint64_t hash)
 {
-	size_t buckets = family->type == METRIC_HISTOGRAM ? family->bound_count + 1 : 0;
-	size_t label_count = values ? family->label_count : 0;
+	size_t buckets = family->info.type == METRIC_HISTOGRAM ? family->info.bound_count + 1 : 0;
+	size_t label_count = values ? family->info.label_count : 0;
 	size_t label_bytes = 0;
 	for (size_t i = 0; i < label_count; i++) {
 		if (values[i].len > LABEL_BYTES_MAX)
@@ -83,40 +83,30 @@ static struct metric_series *series_create(struct metric_family *family, const s
 	return series;
 }
 
-static void check_table(
-	const struct metric_registry *registry, const char *name, const double *bounds, size_t bound_count)
+static void check_table(const struct metric_registry *registry, const struct metric_info *info)
 {
+	assert(info->label_count <= METRIC_LABELS_MAX);
+	assert((info->type == METRIC_HISTOGRAM) == (info->bound_count > 0));
 	for (size_t i = 0; i < registry->family_count; i++)
-		assert(strcmp(registry->families[i]->name, name) != 0);
-	for (size_t i = 1; i < bound_count; i++)
-		assert(bounds[i - 1] < bounds[i]);
+		assert(strcmp(registry->families[i]->info.name, info->name) != 0);
+	for (size_t i = 1; i < info->bound_count; i++)
+		assert(info->bounds[i - 1] < info->bounds[i]);
 }
 
-struct metric_family *metric_family_add(struct metric_registry *registry, enum metric_type type, const char *name,
-	const char *help, const char *const *labels, size_t label_count, const double *bounds, size_t bound_count)
+struct metric_family *metric_family_add(struct metric_registry *registry, const struct metric_info *info)
 {
-	assert(label_count <= METRIC_LABELS_MAX);
-	assert((type == METRIC_HISTOGRAM) == (bound_count > 0));
 	struct metric_family *family = calloc(1, sizeof(*family));
 	assert(family);
-	*family = (struct metric_family){.registry = registry,
-		.type = type,
-		.name = name,
-		.help = help,
-		.labels = labels,
-		.label_count = label_count,
-		.bounds = bounds,
-		.bound_count = bound_count,
-		.slot_count = SLOTS_MIN};
+	*family = (struct metric_family){.registry = registry, .info = *info, .slot_count = SLOTS_MIN};
 	family->slots = calloc(family->slot_count, sizeof(struct metric_series *));
-	family->bounds_ns = calloc(bound_count + 1, sizeof(int64_t));
+	family->bounds_ns = calloc(info->bound_count + 1, sizeof(int64_t));
 	family->overflow = series_create(family, NULL, 0);
 	assert(family->slots && family->bounds_ns && family->overflow);
-	for (size_t i = 0; i < bound_count; i++)
-		family->bounds_ns[i] = (int64_t)(bounds[i] * 1e9 + 0.5);
+	for (size_t i = 0; i < info->bound_count; i++)
+		family->bounds_ns[i] = (int64_t)(info->bounds[i] * 1e9 + 0.5);
 
 	pthread_mutex_lock(&registry->lock);
-	check_table(registry, name, bounds, bound_count);
+	check_table(registry, info);
 	if (registry->family_count == registry->family_capacity) {
 		registry->family_capacity = registry->family_capacity ? registry->family_capacity * 2 : 32;
 		registry->families =
@@ -131,7 +121,7 @@ struct metric_family *metric_family_add(struct metric_registry *registry, enum m
 static uint64_t hash_values(const struct metric_family *family, const struct text *values)
 {
 	uint64_t hash = 0;
-	for (size_t i = 0; i < family->label_count; i++) {
+	for (size_t i = 0; i < family->info.label_count; i++) {
 		uint64_t one = siphash(family->registry->hash_key, values[i].len ? values[i].at : "", values[i].len);
 		hash = (hash ^ one) * UINT64_C(0x9e3779b97f4a7c15);
 	}
@@ -145,9 +135,9 @@ static struct metric_series *find(const struct metric_family *family, const stru
 		if (series->hash != hash)
 			continue;
 		size_t i = 0;
-		while (i < family->label_count && text_equal(series->values[i], values[i]))
+		while (i < family->info.label_count && text_equal(series->values[i], values[i]))
 			i++;
-		if (i == family->label_count)
+		if (i == family->info.label_count)
 			return series;
 	}
 	return NULL;
@@ -180,7 +170,7 @@ static struct metric_series *find_or_add(struct metric_family *family, const str
 	struct metric_series *series = find(family, values, hash);
 	if (series)
 		return series;
-	if (family->label_count == 0 || family->series_count < family->registry->series_max)
+	if (family->info.label_count == 0 || family->series_count < family->registry->series_max)
 		series = series_create(family, values, hash);
 	if (series == NULL) {
 		atomic_store_explicit(&family->overflow->used, true, memory_order_relaxed);
@@ -205,12 +195,12 @@ static struct metric_series *add_clean(struct metric_family *family, const struc
 	struct buf bytes;
 	buf_init(&bytes, LABEL_BYTES_MAX);
 	size_t ends[METRIC_LABELS_MAX] = {0};
-	for (size_t i = 0; i < family->label_count; i++) {
+	for (size_t i = 0; i < family->info.label_count; i++) {
 		utf8_put_clean(&bytes, values[i]);
 		ends[i] = bytes.len;
 	}
 	bool whole = buf_status(&bytes) == STATUS_OK;
-	for (size_t i = 0; i < family->label_count; i++) {
+	for (size_t i = 0; i < family->info.label_count; i++) {
 		size_t start = i ? ends[i - 1] : 0;
 		clean[i] = whole ? (struct text){bytes.at + start, ends[i] - start} : (struct text){NULL, 0};
 	}
@@ -261,7 +251,7 @@ void metric_observe(struct metric_series *series, int64_t ns)
 	const struct metric_family *family = series->family;
 	int64_t elapsed_ns = ns < 0 ? 0 : ns;
 	size_t bucket = 0;
-	while (bucket < family->bound_count && elapsed_ns > family->bounds_ns[bucket])
+	while (bucket < family->info.bound_count && elapsed_ns > family->bounds_ns[bucket])
 		bucket++;
 	atomic_fetch_add_explicit(&series->buckets[bucket], 1, memory_order_relaxed);
 	/* The sum is a double: an integer could be made to wrap by one hostile duration. */

@@ -29,14 +29,8 @@ struct metric_series {
 
 struct metric_family {
 	struct metric_registry *registry;
-	enum metric_type type;
-	const char *name;
-	const char *help;
-	const char *const *labels;
-	size_t label_count;
-	const double *bounds;
+	struct metric_info info;
 	int64_t *bounds_ns;
-	size_t bound_count;
 	struct metric_series **slots; /* hash table; slot_count is a power of two */
 	size_t slot_count;
 	size_t series_count; /* without the overflow series */

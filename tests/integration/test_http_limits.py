@@ -15,7 +15,7 @@ HEAD = b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\n"
 
 
 def ingested(daemon):
-    return daemon.metric("mcpledger_ingest_events_total", source="http")
+    return daemon.metric("mcpledger_ingest_events_total", source="http", result="stored")
 
 
 def answer_code(connection):

@@ -67,7 +67,7 @@ def with_host(request):
 
 
 def ingested(daemon):
-    return daemon.metric("mcpledger_ingest_events_total", source="http")
+    return daemon.metric("mcpledger_ingest_events_total", source="http", result="stored")
 
 
 def vectors(folder):

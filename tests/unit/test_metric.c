@@ -39,7 +39,14 @@ static const char *const tool_label[] = {"tool", "verdict"};
 
 static struct metric_family *add_calls(void)
 {
-	return metric_family_add(registry, METRIC_COUNTER, "calls_total", "Calls.", tool_label, 2, NULL, 0);
+	static const struct metric_info info = {
+		.type = METRIC_COUNTER,
+		.name = "calls_total",
+		.help = "Calls.",
+		.labels = tool_label,
+		.label_count = 2,
+	};
+	return metric_family_add(registry, &info);
 }
 
 static void counters_are_exposed_sorted_under_one_header(void **state)
@@ -77,8 +84,14 @@ static void families_without_series_are_not_exposed(void **state)
 static void hostile_help_and_label_values_are_escaped(void **state)
 {
 	(void)state;
-	struct metric_family *family = metric_family_add(
-		registry, METRIC_COUNTER, "x_total", "A \"quoted\"\nback\\slash", tool_label, 1, NULL, 0);
+	static const struct metric_info family_info = {
+		.type = METRIC_COUNTER,
+		.name = "x_total",
+		.help = "A \"quoted\"\nback\\slash",
+		.labels = tool_label,
+		.label_count = 1,
+	};
+	struct metric_family *family = metric_family_add(registry, &family_info);
 	metric_add(metric_series_get(family, (struct text[]){TEXT("a\"b\\c\nd")}), 1);
 	assert_exposed("# HELP x_total A \"quoted\"\\nback\\\\slash\n# TYPE x_total counter\n"
 		       "x_total{tool=\"a\\\"b\\\\c\\nd\"} 1\n");
@@ -88,8 +101,14 @@ static void hostile_help_and_label_values_are_escaped(void **state)
 static void invalid_utf8_is_replaced_and_shares_one_series(void **state)
 {
 	(void)state;
-	struct metric_family *family =
-		metric_family_add(registry, METRIC_COUNTER, "x_total", "X.", tool_label, 1, NULL, 0);
+	static const struct metric_info family_info = {
+		.type = METRIC_COUNTER,
+		.name = "x_total",
+		.help = "X.",
+		.labels = tool_label,
+		.label_count = 1,
+	};
+	struct metric_family *family = metric_family_add(registry, &family_info);
 	metric_add(metric_series_get(family, (struct text[]){TEXT("a\xff\xc3\xa9")}), 1);
 	metric_add(metric_series_get(family, (struct text[]){TEXT("a\xfe\xc3\xa9")}), 1);
 	metric_add(metric_series_get(family, (struct text[]){TEXT("b\xc0\xaf")}), 1);
@@ -121,8 +140,14 @@ static void histogram_buckets_are_cumulative_and_inclusive(void **state)
 {
 	(void)state;
 	static const double bounds[] = {0.01, 0.5, 10};
-	struct metric_family *family =
-		metric_family_add(registry, METRIC_HISTOGRAM, "d_seconds", "D.", NULL, 0, bounds, 3);
+	static const struct metric_info family_info = {
+		.type = METRIC_HISTOGRAM,
+		.name = "d_seconds",
+		.help = "D.",
+		.bounds = bounds,
+		.bound_count = 3,
+	};
+	struct metric_family *family = metric_family_add(registry, &family_info);
 	struct metric_series *series = metric_series_get(family, NULL);
 	metric_observe(series, 10000000);
 	metric_observe(series, 10000001);
@@ -142,8 +167,14 @@ static void a_hostile_duration_does_not_wrap_the_sum(void **state)
 {
 	(void)state;
 	static const double bounds[] = {1};
-	struct metric_family *family =
-		metric_family_add(registry, METRIC_HISTOGRAM, "d_seconds", "D.", NULL, 0, bounds, 1);
+	static const struct metric_info family_info = {
+		.type = METRIC_HISTOGRAM,
+		.name = "d_seconds",
+		.help = "D.",
+		.bounds = bounds,
+		.bound_count = 1,
+	};
+	struct metric_family *family = metric_family_add(registry, &family_info);
 	for (int i = 0; i < 3; i++)
 		metric_observe(metric_series_get(family, NULL), INT64_MAX);
 	struct buf out;
@@ -163,7 +194,14 @@ static void gauges_show_what_was_set_or_is_computed(void **state)
 {
 	(void)state;
 	static int answer = 42;
-	struct metric_family *family = metric_family_add(registry, METRIC_GAUGE, "g", "G.", tool_label, 1, NULL, 0);
+	static const struct metric_info family_info = {
+		.type = METRIC_GAUGE,
+		.name = "g",
+		.help = "G.",
+		.labels = tool_label,
+		.label_count = 1,
+	};
+	struct metric_family *family = metric_family_add(registry, &family_info);
 	metric_set(metric_series_get(family, (struct text[]){TEXT("a")}), 0.1);
 	metric_set(metric_series_get(family, (struct text[]){TEXT("b")}), 1e300 * 1e300);
 	metric_series_compute(metric_series_get(family, (struct text[]){TEXT("c")}), forty_two, &answer);
