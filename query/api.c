@@ -21,7 +21,7 @@
  *   GET /api/v1/timeline?id|q&since&until&time&tenant                 timelines, coverage
  *   GET /api/v1/stats?by&q&since&until&time&tenant                    items, coverage; without by, the store's figures
  *   GET /api/v1/export?since&until&time&tenant                        NDJSON
- *   GET /api/v1/answer?verb&words&output&…                            what the command line shows; see ask.c
+ *   GET /api/v1/answer?verb&words&output&…                            what the command line shows; see cli_ask.c
  */
 
 enum { ARENA_BYTES_MAX = 256 * 1024 * 1024, PAGE_LIMIT = 100, PAGE_LIMIT_MAX = 10000, SAME_ID_MAX = 100 };

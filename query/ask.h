@@ -1,4 +1,4 @@
-/* ask - how the command line has a daemon run a verb: the path, and what ends the answer.  See ask.c. */
+/* ask - how the command line has a daemon run a verb: the path, and what ends the answer.  See cli_ask.c. */
 #ifndef MCPLEDGER_QUERY_ASK_H
 #define MCPLEDGER_QUERY_ASK_H
 

@@ -1,5 +1,6 @@
 #include "filter.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -116,6 +117,7 @@ static bool is_costly(const struct condition *condition)
 
 static void add_child(struct condition *parent, struct condition *child)
 {
+	assert(parent && child);
 	struct condition **link = &parent->children;
 	bool costly = is_costly(child);
 	while (*link && (parent->type != CONDITION_AND || costly || !is_costly(*link)))
@@ -599,6 +601,7 @@ static enum status read_search(struct parser *parser, struct condition **conditi
 	}
 	if (status != STATUS_OK)
 		return status;
+	assert(list);
 	if (list->children == NULL && parser->depth > 0)
 		return fail(parser, parser->at, "there is nothing between these parentheses");
 	if (list->children == NULL)
@@ -619,6 +622,7 @@ enum status filter_parse(
 	enum status status = read_search(&parser, &root);
 	if (status == STATUS_OK && !at_end(&parser))
 		status = fail(&parser, parser.at, "this parenthesis closes nothing");
+	assert(status != STATUS_OK || root);
 	if (status == STATUS_OK)
 		*filter = (struct filter){.root = root, .asks_texts = is_costly(root)};
 	return status;

@@ -1,5 +1,6 @@
 #include "load.h"
 
+#include <inttypes.h>
 #include <time.h>
 
 #include "json.h"
@@ -72,7 +73,7 @@ static void note_reject(struct load *load, struct text reject)
 		if (text_equal(name, TEXT("error")))
 			why = leaf_text(value, &load->arena);
 	}
-	buf_printf(&load->messages, "line %llu: ", (unsigned long long)(load->line + (line ? line - 1 : 0)));
+	buf_printf(&load->messages, "line %" PRIu64 ": ", load->line + (line ? line - 1 : 0));
 	printable_put(&load->messages, why);
 	buf_put_byte(&load->messages, '\n');
 }
@@ -146,8 +147,7 @@ enum status load_put(struct load *load, struct text bytes, struct error *error)
 {
 	buf_put_text(&load->lines, bytes);
 	if (buf_status(&load->lines) != STATUS_OK)
-		return error_set(
-			error, buf_status(&load->lines), "line %llu is too long", (unsigned long long)load->line);
+		return error_set(error, buf_status(&load->lines), "line %" PRIu64 " is too long", load->line);
 	if (load->lines.len < BODY_BYTES)
 		return STATUS_OK;
 	const char *newline = memrchr(load->lines.at, '\n', load->lines.len);

@@ -18,7 +18,7 @@ static const struct verb {
 	enum exit_code (*run)(struct cli *cli);
 } verbs[] = {
 #define VERB(name, reads, arguments, summary, help) {#name, reads, arguments, summary, help, verb_##name},
-#include "verbs.h"
+#include "cli_verbs.h"
 #undef VERB
 };
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };

@@ -181,29 +181,37 @@ bool row_previous(const uint64_t rows[ROW_WORDS_MAX], uint32_t *row)
 	return false;
 }
 
-enum verdict_of_entry { ENTRY_NOT_ASKED, ENTRY_NO, ENTRY_YES };
+enum entry { ENTRY_NOT_ASKED, ENTRY_NO, ENTRY_YES };
 
-/*
- * Sets in `found` the candidate rows whose value of one field is wanted, and in `have` those that have the field.
- * The scratch arena is cleared for each entry, so the entries' verdicts lie elsewhere.
- */
-static enum status match_texts(const struct match *match, const struct condition *condition, unsigned field,
-	const struct column *column, const uint64_t *candidates, uint64_t *found, uint64_t *have)
+/* Rows that have a field, and rows of which some field is wanted. */
+struct hits {
+	uint64_t have[ROW_WORDS_MAX];
+	uint64_t found[ROW_WORDS_MAX];
+};
+
+static void set_row(uint64_t rows[ROW_WORDS_MAX], uint32_t row)
 {
-	uint8_t *entries = calloc(column->entry_count + 1, 1);
+	rows[row / 64] |= UINT64_C(1) << (row % 64);
+}
+
+/* The scratch arena is cleared for each entry, so what is known of the entries lies elsewhere. */
+static enum status match_texts(const struct match *match, const struct condition *condition, unsigned field,
+	const struct column *column, const uint64_t *candidates, struct hits *hits)
+{
+	uint8_t *entries = calloc((size_t)column->entry_count + 1, 1);
 	if (entries == NULL)
 		return STATUS_NO_MEMORY;
 	for (uint32_t row = 0; row_next(candidates, &row) && row < column->rows; row++) {
 		uint32_t code = column->codes[row];
 		if (code == 0)
 			continue;
-		have[row / 64] |= UINT64_C(1) << (row % 64);
+		set_row(hits->have, row);
 		if (entries[code] == ENTRY_NOT_ASKED)
 			entries[code] = entry_wanted(condition, field, column->entries[code], match->scratch)
 						? ENTRY_YES
 						: ENTRY_NO;
 		if (entries[code] == ENTRY_YES)
-			found[row / 64] |= UINT64_C(1) << (row % 64);
+			set_row(hits->found, row);
 	}
 	free(entries);
 	return STATUS_OK;
@@ -219,20 +227,20 @@ static bool in_ranges(const struct condition *condition, int64_t number)
 	return false;
 }
 
-static void match_numbers(const struct condition *condition, const struct column *column, const uint64_t *candidates,
-	uint64_t *found, uint64_t *have)
+static void match_numbers(
+	const struct condition *condition, const struct column *column, const uint64_t *candidates, struct hits *hits)
 {
 	for (uint32_t row = 0; row_next(candidates, &row) && row < column->rows; row++) {
 		if (!row_is_set(column->present, row))
 			continue;
-		have[row / 64] |= UINT64_C(1) << (row % 64);
+		set_row(hits->have, row);
 		if (in_ranges(condition, column->numbers[row]))
-			found[row / 64] |= UINT64_C(1) << (row % 64);
+			set_row(hits->found, row);
 	}
 }
 
 static enum status match_field(const struct match *match, const struct condition *condition, unsigned field,
-	const uint64_t *candidates, uint64_t *found, uint64_t *have)
+	const uint64_t *candidates, struct hits *hits)
 {
 	struct column column;
 	enum status status = block_column(match->block, field, &column);
@@ -241,8 +249,8 @@ static enum status match_field(const struct match *match, const struct condition
 	if (status != STATUS_OK)
 		return status;
 	if (!column.is_number)
-		return match_texts(match, condition, field, &column, candidates, found, have);
-	match_numbers(condition, &column, candidates, found, have);
+		return match_texts(match, condition, field, &column, candidates, hits);
+	match_numbers(condition, &column, candidates, hits);
 	return STATUS_OK;
 }
 
@@ -268,25 +276,25 @@ static unsigned fallback_field(unsigned field)
 static enum status match_leaf(
 	const struct match *match, const struct condition *condition, uint64_t rows[ROW_WORDS_MAX])
 {
-	uint64_t found[ROW_WORDS_MAX] = {0};
+	struct hits hits = {.found = {0}};
 	uint64_t left[ROW_WORDS_MAX];
 	memcpy(left, rows, sizeof(left));
 	for (size_t i = 0; i < condition->field_count; i++) {
 		unsigned field = condition->fields[i];
 		for (; field != 0; field = fallback_field(field)) {
-			uint64_t have[ROW_WORDS_MAX] = {0};
-			enum status status = match_field(match, condition, field, left, found, have);
+			memset(hits.have, 0, sizeof(hits.have));
+			enum status status = match_field(match, condition, field, left, &hits);
 			if (status != STATUS_OK)
 				return status;
-			const uint64_t *done = condition->first_present || fallback_field(field) ? have : found;
+			bool first_counts = condition->first_present || fallback_field(field);
 			for (size_t word = 0; word < ROW_WORDS_MAX; word++)
-				left[word] &= ~done[word];
+				left[word] &= ~(first_counts ? hits.have[word] : hits.found[word]);
 		}
 	}
 	if (condition->fields[0] == FIELD_ID && condition->type == CONDITION_FIELD)
-		match_seqs(match, condition, found);
+		match_seqs(match, condition, hits.found);
 	for (size_t word = 0; word < ROW_WORDS_MAX; word++)
-		rows[word] &= found[word];
+		rows[word] &= hits.found[word];
 	return STATUS_OK;
 }
 

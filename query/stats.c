@@ -233,7 +233,7 @@ static enum status group_of_row(
 		*group = table->cache[slot].group;
 		return STATUS_OK;
 	}
-	struct text values[STATS_FIELDS_MAX];
+	struct text values[STATS_FIELDS_MAX] = {{NULL, 0}};
 	char buffers[STATS_FIELDS_MAX][24];
 	for (size_t i = 0; i < table->by->count; i++)
 		values[i] = part_text(&columns->by[i], row, buffers[i]);
@@ -446,7 +446,7 @@ static enum status put_groups(
 	struct table *table, const struct scan *scan, enum output_format format, struct output *out)
 {
 	enum status status = STATUS_OK;
-	qsort(table->groups, table->count, sizeof(table->groups[0]), by_count);
+	qsort(table->groups, table->count, sizeof(struct group *), by_count);
 	if (table->other.count > 0) {
 		for (size_t i = 0; i < table->by->count; i++)
 			table->other.values[i] = TEXT("(other)");

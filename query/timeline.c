@@ -394,7 +394,7 @@ static int by_turn(const void *a, const void *b)
 static void spread_conversations(struct timeline *timeline)
 {
 	struct moment **moments = timeline->moments;
-	qsort(moments, timeline->count, sizeof(*moments), by_turn);
+	qsort(moments, timeline->count, sizeof(struct moment *), by_turn);
 	for (size_t i = 0, end = 0; i < timeline->count; i = end) {
 		struct text conversation_id = {NULL, 0};
 		for (end = i; end < timeline->count && text_equal(moments[i]->turn_id, moments[end]->turn_id); end++)
@@ -432,7 +432,7 @@ static enum status build_search(
 		return status;
 	spread_conversations(timeline);
 	struct moment **moments = timeline->moments;
-	qsort(moments, timeline->count, sizeof(*moments), by_key_and_time);
+	qsort(moments, timeline->count, sizeof(struct moment *), by_key_and_time);
 	for (size_t i = 0, end = 0; i < timeline->count && status == STATUS_OK; i = end) {
 		for (end = i; end < timeline->count && compare_keys(moments[i], moments[end]) == 0;)
 			end++;
@@ -472,7 +472,7 @@ static enum status collect_losses(struct timeline *timeline, const struct scan *
 		timeline->moments[i]->is_loss = true;
 	timeline->losses = timeline->moments ? timeline->moments + before : NULL;
 	timeline->loss_count = timeline->count - before;
-	if (timeline->loss_count > 0)
+	if (timeline->losses)
 		qsort(timeline->losses, timeline->loss_count, sizeof(struct moment *), moment_by_time);
 	return status;
 }

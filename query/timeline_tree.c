@@ -82,7 +82,7 @@ static void fold(struct moment *start, struct moment *end)
 
 static void fold_stages(struct moment **moments, size_t count)
 {
-	qsort(moments, count, sizeof(*moments), by_id);
+	qsort(moments, count, sizeof(struct moment *), by_id);
 	for (size_t i = 0, run = 0; i < count; i = run) {
 		struct moment *start = NULL;
 		struct moment *end = NULL;
@@ -146,7 +146,7 @@ static bool is_repeat(const struct moment *moment, const struct moment *parent)
 
 static void find_parents(struct moment **moments, size_t count)
 {
-	qsort(moments, count, sizeof(*moments), by_span);
+	qsort(moments, count, sizeof(struct moment *), by_span);
 	for (size_t i = 0; i < count; i++) {
 		struct moment *moment = moments[i];
 		if (moment->parent_span_id.len == 0 || moment->folded)
@@ -189,7 +189,7 @@ enum status unit_arrange(struct timeline *timeline, struct unit *unit, struct mo
 	memcpy(order, moments, count * sizeof(struct moment *));
 	fold_stages(order, count);
 	find_parents(order, count);
-	qsort(order, count, sizeof(*order), moment_by_time);
+	qsort(order, count, sizeof(struct moment *), moment_by_time);
 	unit->start = unit->end = count ? order[0]->time : 0;
 	for (size_t i = 0; i < count; i++) {
 		struct moment *moment = order[i];
