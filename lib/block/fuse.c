@@ -14,7 +14,9 @@ enum {
 	SEGMENT_MAX = 1 << 18,
 	TRIES_MAX = 60,
 	TRIES_PER_SIZE = 3,
-	SEGMENTS_MAX = 1 << 20
+	SEGMENTS_MAX = 1 << 20,
+	BUCKETS = 4096,
+	BUCKET_SHIFT = 64 - 12,
 };
 
 struct shape {
@@ -140,26 +142,41 @@ static void assign(const struct build *build, const struct shape *shape, size_t 
 	}
 }
 
-static int compare_keys(const void *a, const void *b)
+/* Sorts by the top bits into buckets of a few keys, then within each; keys are hashes, so the buckets are even. */
+static bool make_unique(uint64_t *keys, size_t *count)
 {
-	uint64_t x = *(const uint64_t *)a;
-	uint64_t y = *(const uint64_t *)b;
-	return (x > y) - (x < y);
-}
-
-static size_t make_unique(uint64_t *keys, size_t count)
-{
-	qsort(keys, count, sizeof(*keys), compare_keys);
+	uint32_t *starts = calloc(BUCKETS + 1, sizeof(*starts));
+	uint64_t *sorted = malloc((*count + 1) * sizeof(*sorted));
+	bool ready = starts && sorted;
+	for (size_t i = 0; i < *count && ready; i++)
+		starts[(keys[i] >> BUCKET_SHIFT) + 1]++;
+	for (size_t bucket = 0; bucket < BUCKETS && ready; bucket++)
+		starts[bucket + 1] += starts[bucket];
 	size_t kept = 0;
-	for (size_t i = 0; i < count; i++)
-		if (kept == 0 || keys[kept - 1] != keys[i])
-			keys[kept++] = keys[i];
-	return kept;
+	for (size_t i = 0; i < *count && ready; i++)
+		sorted[starts[keys[i] >> BUCKET_SHIFT]++] = keys[i];
+	for (size_t i = 0; i < *count && ready; i++) {
+		uint64_t key = sorted[i];
+		size_t at = kept;
+		while (at > 0 && keys[at - 1] > key)
+			at--;
+		if (at > 0 && keys[at - 1] == key)
+			continue;
+		memmove(keys + at + 1, keys + at, (kept - at) * sizeof(*keys));
+		keys[at] = key;
+		kept++;
+	}
+	if (ready)
+		*count = kept;
+	free(sorted);
+	free(starts);
+	return ready;
 }
 
 enum status fuse_put(uint64_t *keys, size_t count, struct buf *out)
 {
-	count = make_unique(keys, count);
+	if (!make_unique(keys, &count))
+		return STATUS_NO_MEMORY;
 	for (unsigned tries = 0; tries < TRIES_MAX && count > 0; tries++) {
 		struct shape shape = choose_shape(count, tries);
 		size_t room = (size_t)shape.segment * shape.segments;

@@ -182,8 +182,7 @@ enum status payload_shape(struct payload_columns *columns, struct text template,
 
 enum status payload_append_raw(struct payload_columns *columns, uint32_t row, struct text text)
 {
-	uint32_t code = 0;
-	if (!texts_code(&columns->raw, text, &code) || !texts_set(&columns->raw, columns->raw.places, code))
+	if (!texts_append(&columns->raw, columns->raw.places, text))
 		return STATUS_NO_MEMORY;
 	enum status status = payload_set_code(columns, row, PAYLOAD_CODE_RAW);
 	if (status != STATUS_OK)
@@ -234,8 +233,7 @@ static enum status append_leaves(struct payload_columns *columns, uint32_t row, 
 		const struct json_leaf *leaf = &leaves.leaves[i];
 		unsigned quote = is_string(text, leaf);
 		struct text value = {text.at + leaf->at + quote, leaf->len - 2 * quote};
-		uint32_t code = 0;
-		if (!texts_code(column, value, &code) || !texts_set(column, column->places, code)) {
+		if (!texts_append(column, column->places, value)) {
 			cut_leaves(columns, shape, i);
 			return STATUS_NO_MEMORY;
 		}

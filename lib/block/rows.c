@@ -188,12 +188,6 @@ static enum status append_payload(struct rows *rows, const struct event *event, 
 	return status == STATUS_OK ? payload_append_reference(columns, rows->count, &reference) : status;
 }
 
-static enum status append_text(struct texts *texts, uint32_t row, struct text text)
-{
-	uint32_t code = 0;
-	return texts_code(texts, text, &code) && texts_set(texts, row, code) ? STATUS_OK : STATUS_NO_MEMORY;
-}
-
 static enum status append_field(struct rows *rows, const struct event *event, unsigned field)
 {
 	const struct value *value = &event->value[field];
@@ -210,7 +204,7 @@ static enum status append_field(struct rows *rows, const struct event *event, un
 		return append_payload(rows, event, field);
 	default:
 		rows->bytes += value->text.len;
-		return append_text(&rows->texts[field], rows->count, value->text);
+		return texts_append(&rows->texts[field], rows->count, value->text) ? STATUS_OK : STATUS_NO_MEMORY;
 	}
 }
 

@@ -70,11 +70,44 @@ struct key {
 	uint8_t binary[FORM_WIDTH_MAX];
 };
 
+static inline bool short_equal(const char *a, const char *b, size_t len)
+{
+	uint32_t x[2] = {0, 0};
+	uint32_t y[2] = {0, 0};
+	if (len < sizeof(*x)) {
+		for (size_t i = 0; i < len; i++)
+			if (a[i] != b[i])
+				return false;
+		return true;
+	}
+	memcpy(&x[0], a, sizeof(*x));
+	memcpy(&y[0], b, sizeof(*y));
+	memcpy(&x[1], a + len - sizeof(*x), sizeof(*x));
+	memcpy(&y[1], b + len - sizeof(*y), sizeof(*y));
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+}
+
+/* memcmp for the short texts that most are. */
+static inline bool bytes_equal(const char *a, const char *b, size_t len)
+{
+	uint64_t x[2];
+	uint64_t y[2];
+	if (len > sizeof(x) || len < sizeof(*x))
+		return len < sizeof(*x) ? short_equal(a, b, len) : memcmp(a, b, len) == 0;
+	memcpy(&x[0], a, sizeof(*x));
+	memcpy(&y[0], b, sizeof(*y));
+	memcpy(&x[1], a + len - sizeof(*x), sizeof(*x));
+	memcpy(&y[1], b + len - sizeof(*y), sizeof(*y));
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+}
+
 static bool entry_is(const struct texts *texts, uint32_t entry, const struct key *key)
 {
 	uint32_t k = entry;
-	if (texts->form == FORM_TEXT)
-		return text_equal(texts_kept(texts, k), key->text);
+	if (texts->form == FORM_TEXT) {
+		struct text kept = texts_kept(texts, k);
+		return kept.len == key->text.len && bytes_equal(kept.at, key->text.at, kept.len);
+	}
 	bool odd = texts->odd_count && is_odd(texts, entry, &k);
 	if (odd != key->odd)
 		return false;
@@ -164,6 +197,7 @@ static bool become_texts(struct texts *texts)
 	texts->form = FORM_TEXT;
 	texts->width = 0;
 	texts->odd_count = 0;
+	texts->last = 0;
 	if (texts->slot_count && !texts->unique && !slots_make(texts, texts->slot_count))
 		texts->unique = true; /* without memory for the table the texts are only not shared */
 	return true;
@@ -214,24 +248,62 @@ static uint32_t find(const struct texts *texts, const struct key *key)
 	return 0;
 }
 
+/* The usual case of identifiers: another one of the column's form, and no search. */
+static bool add_parsed(struct texts *texts, struct text text, uint32_t *code)
+{
+	size_t end = ((size_t)texts->count + 1) * texts->width;
+	if (!array_need(&texts->binary, &texts->binary_capacity, end) ||
+		!form_parse(texts->form, texts->width, text, texts->binary + end - texts->width))
+		return false;
+	texts->last = *code = ++texts->count;
+	return true;
+}
+
+/* Whether the latest text is meant again; asked of FORM_TEXT columns only. */
+static inline bool is_last(const struct texts *texts, struct text text)
+{
+	return texts->last && texts->last_len == text.len &&
+	       bytes_equal(texts->bytes + texts->last_start, text.at, text.len);
+}
+
+static void remember(struct texts *texts, uint32_t code)
+{
+	texts->last = code;
+	if (texts->form == FORM_TEXT) {
+		texts->last_start = code > 1 ? texts->ends[code - 2] : 0;
+		texts->last_len = texts->ends[code - 1] - texts->last_start;
+	}
+}
+
+static bool give_up_form(struct texts *texts, struct key *key)
+{
+	if (!key->odd || texts->odd_count < ODD_MIN || texts->odd_count * ODD_SHARE <= texts->count)
+		return true;
+	key->odd = false;
+	return become_texts(texts);
+}
+
 bool texts_code(struct texts *texts, struct text text, uint32_t *code)
 {
+	struct key key;
 	if (texts->count == 0 && !texts->form_is_fixed)
 		texts->form = form_of(text, &texts->width);
-	struct key key = {.text = text};
-	key.odd = texts->form != FORM_TEXT && !form_parse(texts->form, texts->width, text, key.binary);
-	bool searched = is_searched(texts);
-	if (texts->last && searched && entry_is(texts, texts->last - 1, &key)) {
-		texts->hits++;
-		*code = texts->last;
-		return true;
-	}
-	if (key.odd && texts->odd_count >= ODD_MIN && texts->odd_count * ODD_SHARE > texts->count) {
-		if (!become_texts(texts))
-			return false;
+	if (texts->form == FORM_TEXT) {
+		if (!texts->unique && is_last(texts, text)) {
+			texts->hits++;
+			*code = texts->last;
+			return true;
+		}
 		key.odd = false;
-		searched = is_searched(texts);
+	} else {
+		if (!is_searched(texts) && add_parsed(texts, text, code))
+			return true;
+		key.odd = !form_parse(texts->form, texts->width, text, key.binary);
 	}
+	key.text = text;
+	if (!give_up_form(texts, &key))
+		return false;
+	bool searched = is_searched(texts);
 	if (searched) {
 		if (texts->slot_used * 2 >= texts->slot_count &&
 			!slots_make(texts, texts->slot_count ? texts->slot_count * 2 : SLOTS_MIN))
@@ -240,18 +312,33 @@ bool texts_code(struct texts *texts, struct text text, uint32_t *code)
 		uint32_t found = find(texts, &key);
 		if (found) {
 			texts->hits++;
-			texts->last = *code = found;
+			*code = found;
+			remember(texts, found);
 			return true;
 		}
 	}
 	if (!entry_add(texts, &key))
 		return false;
-	texts->last = *code = texts->count;
+	*code = texts->count;
+	remember(texts, texts->count);
 	if (searched) {
 		slot_put(texts, key.hash, texts->count);
 		texts->unique = texts->hits == 0 && texts->count >= UNIQUE_AFTER && !texts->always_shared;
 	}
 	return true;
+}
+
+bool texts_append(struct texts *texts, uint32_t place, struct text text)
+{
+	uint32_t code = texts->last;
+	if (texts->form == FORM_TEXT && !texts->unique && place == texts->places && place < texts->codes_capacity &&
+		is_last(texts, text)) {
+		texts->hits++;
+		texts->codes[place] = code;
+		texts->places = place + 1;
+		return true;
+	}
+	return texts_code(texts, text, &code) && texts_set(texts, place, code);
 }
 
 bool texts_set(struct texts *texts, uint32_t place, uint32_t code)
@@ -276,7 +363,8 @@ bool texts_add_kept(struct texts *texts, struct text text)
 	if (!bytes_add(texts, texts->count, text))
 		return false;
 	texts->form = FORM_TEXT;
-	texts->last = ++texts->count;
+	texts->count++;
+	remember(texts, texts->count);
 	return true;
 }
 

@@ -17,14 +17,23 @@ struct texts_slot {
 };
 
 struct texts {
-	enum form form; /* of the entries; decided by the first one */
-	unsigned width; /* bytes of a binary entry; 0 for FORM_TEXT */
-	uint32_t count; /* entries */
-	uint32_t last;  /* code of the latest text */
+	/* What the usual case, the latest text once more, looks at stands together. */
+	enum form form;                /* of the entries; decided by the first one */
+	unsigned width;                /* bytes of a binary entry; 0 for FORM_TEXT */
+	uint32_t count;                /* entries */
+	uint32_t last;                 /* code of the latest text; 0: none */
+	char *bytes;                   /* of all entries (FORM_TEXT) or the odd ones, back to back */
+	uint32_t last_start, last_len; /* of the latest text in bytes; FORM_TEXT only */
+	uint32_t *codes;               /* per place */
+	size_t codes_capacity;
+	uint32_t places;
+	uint32_t hits;
+	bool unique;        /* no text came twice so far: not searched any more */
+	bool always_shared; /* set by the owner: never unique */
+	bool form_is_fixed; /* set by the owner, with form and width: the first entry does not decide */
 
 	uint8_t *binary; /* count * width bytes, not for FORM_TEXT */
 	size_t binary_capacity;
-	char *bytes; /* of all entries (FORM_TEXT) or the odd ones, back to back */
 	size_t bytes_capacity;
 	uint32_t *ends; /* where each of them ends in bytes */
 	size_t ends_capacity;
@@ -32,24 +41,18 @@ struct texts {
 	size_t odd_capacity;
 	uint32_t odd_count;
 
-	uint32_t *codes; /* per place */
-	size_t codes_capacity;
-	uint32_t places;
-
 	struct texts_slot *slots; /* open addressing */
 	size_t slot_count;        /* a power of two, 0: none yet */
 	uint32_t slot_used;
-	bool unique; /* no text came twice so far: not searched any more */
-	uint32_t hits;
 	uint32_t unique_runs; /* how often in a row it was unique when cleared */
-	bool always_shared;   /* set by the owner: never unique */
-	bool form_is_fixed;   /* set by the owner, with form and width: the first entry does not decide */
 };
 
 void texts_finish(struct texts *texts); /* an all-zero struct texts is empty and ready */
 void texts_clear(struct texts *texts);
 /* Gives the code of a text, adding an entry if need be. false: no memory; the column is unchanged. */
 bool texts_code(struct texts *texts, struct text text, uint32_t *code);
+/* Sets place `place` (>= texts->places; those between are absent) to a text. false: no memory; nothing changed. */
+bool texts_append(struct texts *texts, uint32_t place, struct text text);
 /* Sets place `place` (>= texts->places; those between are absent). false: no memory. */
 bool texts_set(struct texts *texts, uint32_t place, uint32_t code);
 /* Forgets places from `places` on; entries stay. */

@@ -308,7 +308,7 @@ static void a_part_has_its_own_seq_and_receive_time(void **state)
 	assert_int_equal(block_column(stage.block, FIELD_SEQ, &column), STATUS_OK);
 	assert_int_equal(column.numbers[0], 50);
 	assert_int_equal(column.numbers[7], 57);
-	assert_int_equal(block_column(stage.block, FIELD_DEFINITION, &column), STATUS_NOT_FOUND);
+	assert_int_equal(block_column(stage.block, FIELD_COLLECTOR_FIRST - 1, &column), STATUS_NOT_FOUND);
 	stage_close(&stage);
 }
 
