@@ -108,7 +108,10 @@ struct column {
 enum status block_column(struct block *block, unsigned field, struct column *column) MUST_CHECK;
 /* Fills all fields of one event (FIELD_SEQ too).  Views live until block_close. */
 enum status block_event(struct block *block, uint32_t row, struct event *event) MUST_CHECK;
-/* Appends all live rows of a block to rows (the sealer).  STATUS_LIMIT: they do not fit, rows are unchanged. */
+/*
+ * Appends all live rows of a part of a tail chunk to rows (the sealer).  STATUS_LIMIT: they do not fit; STATUS_DAMAGED;
+ * STATUS_UNSUPPORTED: the block is a sealed one.  On failure rows are unchanged.
+ */
 enum status rows_append_block(struct rows *rows, struct block *block) MUST_CHECK;
 
 /* --- summaries: enough to know that a block need not be read --- */

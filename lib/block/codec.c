@@ -54,6 +54,8 @@ static enum status engine_pack(
 	uint8_t *level_buf = malloc(level_bytes);
 	enum status status = STATUS_NO_MEMORY;
 	if (stream && level_buf) {
+		/* The library's own init leaves hist_bits as it finds it. */
+		memset(stream, 0, offsetof(struct isal_zstream, internal_state));
 		isal_deflate_stateless_init(stream);
 		stream->level = level;
 		stream->level_buf = level_buf;
@@ -239,9 +241,9 @@ enum status codec_unpack_exact(struct text packed, void *plain, size_t len)
 			size_t before = at;
 			status = inflater_step(
 				inflater, packed, &at, done < len ? (char *)plain + done : overflow, &room, &ended);
-			if (status == STATUS_OK && room > len - done)
-				status = STATUS_INVALID;
-			else if (status == STATUS_OK && !ended && room == 0 && at == before)
+			bool too_much = room > len - done;
+			bool cut_short = !ended && room == 0 && at == before;
+			if (status == STATUS_OK && (too_much || cut_short))
 				status = STATUS_INVALID;
 			else
 				done += status == STATUS_OK ? room : 0;

@@ -1,4 +1,5 @@
 /* Rows to an image: each column says what it is, then puts its streams. */
+#include "crypto.h"
 #include "groups.h"
 #include "patterns.h"
 #include "rows.h"
@@ -157,15 +158,14 @@ static void put_references(struct image_writer *writer, const struct payload_col
 		.places = count,
 		.entries = count};
 	image_put_column(writer, &column);
-	char *keys = malloc((size_t)count * sizeof(columns->references->key));
+	uint8_t(*keys)[SHA256_BYTES] = malloc((size_t)count * sizeof(*keys));
 	int64_t *sizes = image_scratch(writer, count);
 	if (keys && sizes) {
 		for (uint32_t i = 0; i < count; i++) {
-			memcpy(keys + i * sizeof(columns->references->key), columns->references[i].key,
-				sizeof(columns->references->key));
+			memcpy(keys[i], columns->references[i].key, sizeof(keys[i]));
 			sizes[i] = columns->references[i].size;
 		}
-		image_put_bytes(writer, keys, count * sizeof(columns->references->key));
+		image_put_bytes(writer, keys, count * sizeof(*keys));
 		image_put_ints(writer, sizes, count);
 	} else {
 		writer->streams.failed = STATUS_NO_MEMORY;

@@ -55,7 +55,8 @@ static struct shape choose_shape(size_t count, unsigned tries)
 	double exponent = floor(log(n) / log(2.91) - 0.5);
 	uint32_t segment = exponent < 1 ? 2 : exponent > 18 ? SEGMENT_MAX : 1U << (unsigned)exponent;
 	double factor = fmax(1.075, 0.77 + 0.305 * log(600000.0) / log(n));
-	factor += 0.03 * (tries / TRIES_PER_SIZE);
+	unsigned failures = tries / TRIES_PER_SIZE;
+	factor += 0.03 * failures;
 	uint32_t segments = (uint32_t)ceil(n * factor / segment);
 	if (segments < PLACES + 1)
 		segments = PLACES + 1;

@@ -27,7 +27,11 @@ enum {
 };
 enum { MAP_BITS = 3, ORDER_SHIFT = 2, ORDER_BITS = 3, FLAG_ODD = 16, FLAGS_KNOWN = 31 };
 enum { STREAM_AS_IS, STREAM_ZLIB };
-enum { INFLATE_TIMES_MAX = 1100, PACK_MIN_BYTES = 64 }; /* deflate makes no text more than 1032 times smaller */
+enum {
+	INFLATE_TIMES_MAX = 1100,
+	PACK_MIN_BYTES = 64,
+	SMALL_FROM_BYTES = 32 * 1024
+}; /* deflate makes no text more than 1032 times smaller */
 
 static uint64_t checksum_of(const char *image, size_t len)
 {
@@ -90,7 +94,9 @@ void image_put_bytes(struct image_writer *writer, const void *bytes, size_t len)
 	size_t start = out->len;
 	if (writer->level == BLOCK_SEALED && len >= PACK_MIN_BYTES) {
 		struct text plain = {bytes, len};
-		if (codec_pack(plain, CODEC_ZLIB, CODEC_FAST, out) == STATUS_OK && out->len - start < len - len / 10) {
+		if (codec_pack(plain, CODEC_ZLIB, len < SMALL_FROM_BYTES ? CODEC_FAST : CODEC_SMALL, out) ==
+				STATUS_OK &&
+			out->len - start < len - len / 10) {
 			put_stream(writer, STREAM_ZLIB, out->len - start, len);
 			return;
 		}

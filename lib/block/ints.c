@@ -189,6 +189,27 @@ static unsigned best_order(const int64_t *values, size_t count)
 	return best;
 }
 
+/*
+ * Deflates a plane that should take `bits`; false: that does not save a tenth.  Where repeats did not help, they may
+ * have hurt: a repeat of a few random codes costs more than the codes.
+ */
+static bool pack_plane(struct text plain, double bits, struct buf *packed)
+{
+	if (codec_pack(plain, CODEC_ZLIB, CODEC_FAST, packed) != STATUS_OK)
+		return false;
+	if ((double)packed->len * 8 > bits * 1.1) {
+		struct buf symbols;
+		buf_init(&symbols, SIZE_MAX / 4);
+		if (codec_pack(plain, CODEC_ZLIB, CODEC_SYMBOLS, &symbols) == STATUS_OK && symbols.len < packed->len) {
+			struct buf worse = *packed;
+			*packed = symbols;
+			symbols = worse;
+		}
+		buf_finish(&symbols);
+	}
+	return packed->len <= plain.len - plain.len / 10;
+}
+
 static void put_plane(struct buf *out, const uint64_t *words, size_t count, unsigned plane, char *bytes)
 {
 	uint32_t counts[BYTE_VALUES];
@@ -201,22 +222,19 @@ static void put_plane(struct buf *out, const uint64_t *words, size_t count, unsi
 	}
 	for (size_t i = 0; i < count; i++)
 		bytes[i] = (char)(words[i] >> plane * 8);
-	if (count >= PACK_MIN && plane_bits(counts, count) < 8.0 * 0.95 * (double)count) {
-		struct buf packed;
-		buf_init(&packed, SIZE_MAX / 4);
-		struct text plain = {bytes, count};
-		if (codec_pack(plain, CODEC_ZLIB, CODEC_FAST, &packed) == STATUS_OK &&
-			packed.len < count - count / 16) {
-			buf_put_byte(out, PLANE_PACKED);
-			varint_put(out, packed.len);
-			buf_put(out, packed.at, packed.len);
-			buf_finish(&packed);
-			return;
-		}
-		buf_finish(&packed);
+	double bits = plane_bits(counts, count);
+	struct buf packed;
+	buf_init(&packed, SIZE_MAX / 4);
+	if (count >= PACK_MIN && bits < 8.0 * 0.95 * (double)count &&
+		pack_plane((struct text){bytes, count}, bits, &packed)) {
+		buf_put_byte(out, PLANE_PACKED);
+		varint_put(out, packed.len);
+		buf_put_text(out, buf_text(&packed));
+	} else {
+		buf_put_byte(out, PLANE_RAW);
+		buf_put(out, bytes, count);
 	}
-	buf_put_byte(out, PLANE_RAW);
-	buf_put(out, bytes, count);
+	buf_finish(&packed);
 }
 
 void ints_put_planes(struct buf *out, const int64_t *values, size_t count)

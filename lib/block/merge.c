@@ -347,6 +347,8 @@ static enum status append_field(struct rows *rows, struct block *block, unsigned
 
 enum status rows_append_block(struct rows *rows, struct block *block)
 {
+	if (block->image.level != BLOCK_TAIL)
+		return STATUS_UNSUPPORTED;
 	if (block->live > BLOCK_ROWS_MAX - rows->count)
 		return STATUS_LIMIT;
 	if (rows->count && rows->bytes + block->image.raw_bytes > BLOCK_RAW_BYTES_MAX)

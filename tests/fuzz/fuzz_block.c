@@ -40,11 +40,8 @@ static void change(char *image, size_t len, const uint8_t *changes, size_t chang
 {
 	for (; changes_len >= CHANGE_BYTES; changes += CHANGE_BYTES, changes_len -= CHANGE_BYTES)
 		image[(changes[0] | (size_t)changes[1] << 8) % len] = (char)changes[2];
-	XXH3_state_t state;
-	XXH3_64bits_reset(&state);
-	XXH3_64bits_update(&state, image, CHECKSUM_AT);
-	XXH3_64bits_update(&state, image + HEADER_BYTES, len - HEADER_BYTES);
-	uint64_t checksum = XXH3_64bits_digest(&state);
+	uint64_t seed = XXH3_64bits(image, CHECKSUM_AT);
+	uint64_t checksum = XXH3_64bits_withSeed(image + HEADER_BYTES, len - HEADER_BYTES, seed);
 	memcpy(image + CHECKSUM_AT, &checksum, sizeof(checksum));
 }
 
@@ -79,11 +76,31 @@ static void read_image(struct text image)
 	block_close(&block);
 }
 
+/* What the sealer does with a part. */
+static void seal_block(struct block *block)
+{
+	struct rows *rows = NULL;
+	struct buf image;
+	struct buf summary;
+	buf_init(&image, IMAGE_BYTES_MAX);
+	buf_init(&summary, IMAGE_BYTES_MAX);
+	assert(rows_create(&rows) == STATUS_OK);
+	if (rows_append_block(rows, block) == STATUS_OK)
+		(void)!block_encode(rows, BLOCK_SEALED, 1, filter_key, &image, &summary);
+	else
+		assert(rows_count(rows) == 0);
+	rows_destroy(&rows);
+	buf_finish(&summary);
+	buf_finish(&image);
+}
+
 static void read_part(const struct tail_part *part)
 {
 	struct block *block = NULL;
-	if (block_open_part(part, &block, NULL) == STATUS_OK)
+	if (block_open_part(part, &block, NULL) == STATUS_OK) {
 		read_block(block);
+		seal_block(block);
+	}
 	block_close(&block);
 }
 

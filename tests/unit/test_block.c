@@ -265,7 +265,14 @@ static void full_rows_refuse_and_stay_as_they_are(void **state)
 	assert_int_equal(block_event(stage.block, BLOCK_ROWS_MAX - 1, last), STATUS_OK);
 	assert_string_equal(sample_difference(stage.events[1], last), "");
 	assert_int_equal(block_event(stage.block, BLOCK_ROWS_MAX, last), STATUS_NOT_FOUND);
+	assert_int_equal(rows_append_block(stage.rows, stage.block), STATUS_UNSUPPORTED);
+	buf_clear(&stage.image);
+	assert_int_equal(block_encode(stage.rows, BLOCK_TAIL, 0, filter_key, &stage.image, NULL), STATUS_OK);
+	block_close(&stage.block);
+	struct tail_part part = {.first_seq = 1, .row_count = BLOCK_ROWS_MAX, .image = buf_text(&stage.image)};
+	assert_int_equal(block_open_part(&part, &stage.block, NULL), STATUS_OK);
 	assert_int_equal(rows_append_block(stage.rows, stage.block), STATUS_LIMIT);
+	assert_int_equal(rows_count(stage.rows), BLOCK_ROWS_MAX);
 	free(last);
 	stage_close(&stage);
 }
