@@ -64,28 +64,31 @@ int64_t *image_scratch(struct image_writer *writer, size_t count)
 
 void image_put_column(struct image_writer *writer, const struct image_column *column)
 {
-	struct buf *out = &writer->directory;
-	buf_put_byte(out, column->field);
-	varint_put(out, column->sub);
-	buf_put_byte(out, column->form);
-	buf_put_byte(out, column->width);
-	buf_put_byte(out, (uint8_t)((unsigned)column->map | (unsigned)column->order << ORDER_SHIFT |
-				    (column->odd ? FLAG_ODD : 0)));
-	varint_put(out, column->places);
-	varint_put(out, column->entries);
-	writer->stream_count_at = out->len;
-	buf_put_byte(out, 0);
+	uint8_t bytes[5 + 3 * VARINT_BYTES_MAX];
+	size_t len = 0;
+	bytes[len++] = column->field;
+	len += varint_write(bytes + len, column->sub);
+	bytes[len++] = column->form;
+	bytes[len++] = column->width;
+	bytes[len++] = (uint8_t)((unsigned)column->map | (unsigned)column->order << ORDER_SHIFT |
+				 (column->odd ? FLAG_ODD : 0));
+	len += varint_write(bytes + len, column->places);
+	len += varint_write(bytes + len, column->entries);
+	writer->stream_count_at = writer->directory.len + len;
+	bytes[len++] = 0;
+	buf_put(&writer->directory, bytes, len);
 	writer->columns++;
 }
 
 static void put_stream(struct image_writer *writer, uint8_t packing, size_t stored, size_t raw)
 {
-	struct buf *out = &writer->directory;
-	buf_put_byte(out, packing);
-	varint_put(out, stored);
-	varint_put(out, raw);
-	if (out->failed == STATUS_OK)
-		out->at[writer->stream_count_at]++;
+	uint8_t bytes[1 + 2 * VARINT_BYTES_MAX] = {packing};
+	size_t len = 1;
+	len += varint_write(bytes + len, stored);
+	len += varint_write(bytes + len, raw);
+	buf_put(&writer->directory, bytes, len);
+	if (writer->directory.failed == STATUS_OK)
+		writer->directory.at[writer->stream_count_at]++;
 }
 
 void image_put_bytes(struct image_writer *writer, const void *bytes, size_t len)

@@ -7,18 +7,23 @@
 
 enum { INTS_CONST, INTS_FIXED, INTS_PLANES };
 enum { PLANE_CONST, PLANE_RAW, PLANE_PACKED };
-enum { WORD_BYTES = 8, VARINT_BYTES_MAX = 10, DIFFERENCES_MAX = 2, BYTE_VALUES = 256, SAMPLE_MAX = 512, PACK_MIN = 32 };
+enum { WORD_BYTES = 8, DIFFERENCES_MAX = 2, BYTE_VALUES = 256, SAMPLE_MAX = 512, PACK_MIN = 32 };
+
+size_t varint_write(uint8_t *to, uint64_t number)
+{
+	size_t len = 0;
+	while (number >= 0x80) {
+		to[len++] = (uint8_t)(number | 0x80);
+		number >>= 7;
+	}
+	to[len++] = (uint8_t)number;
+	return len;
+}
 
 void varint_put(struct buf *out, uint64_t number)
 {
 	uint8_t bytes[VARINT_BYTES_MAX];
-	size_t len = 0;
-	while (number >= 0x80) {
-		bytes[len++] = (uint8_t)(number | 0x80);
-		number >>= 7;
-	}
-	bytes[len++] = (uint8_t)number;
-	buf_put(out, bytes, len);
+	buf_put(out, bytes, varint_write(bytes, number));
 }
 
 bool varint_get(struct text text, size_t *at, uint64_t *number)

@@ -15,6 +15,10 @@ static inline int64_t unzigzag(uint64_t number)
 	return (int64_t)(number >> 1 ^ (0 - (number & 1)));
 }
 
+enum { VARINT_BYTES_MAX = 10 };
+
+/* Writes one to memory with room for VARINT_BYTES_MAX; returns its length. */
+size_t varint_write(uint8_t *to, uint64_t number);
 void varint_put(struct buf *out, uint64_t number); /* 7 bits a byte, lowest first, at most 10 bytes */
 /* Reads one at *at and moves past it. false: it ends too early, or is not of 64 bits. */
 bool varint_get(struct text text, size_t *at, uint64_t *number);

@@ -62,6 +62,7 @@ static void release(struct rows *rows)
 		payload_columns_finish(&rows->payload[payload]);
 	buf_finish(&rows->scratch);
 	buf_finish(&rows->packed);
+	memset(rows->touched, 0, sizeof(rows->touched));
 }
 
 void rows_destroy(struct rows **rows)
@@ -84,8 +85,13 @@ static size_t texts_memory(const struct texts *texts)
 static size_t memory_of(const struct rows *rows)
 {
 	size_t bytes = rows->packed.capacity;
-	for (unsigned field = 0; field < FIELD_LIMIT; field++)
-		bytes += texts_memory(&rows->texts[field]) + rows->numbers[field].values_capacity * sizeof(int64_t);
+	for (unsigned word = 0; word < FIELD_LIMIT / 64; word++) {
+		for (uint64_t bits = rows->touched[word]; bits; bits &= bits - 1) {
+			unsigned field = word * 64 + (unsigned)__builtin_ctzll(bits);
+			bytes += texts_memory(&rows->texts[field]);
+			bytes += rows->numbers[field].values_capacity * sizeof(int64_t);
+		}
+	}
 	for (unsigned payload = 0; payload < PAYLOAD_COUNT; payload++) {
 		const struct payload_columns *columns = &rows->payload[payload];
 		bytes += texts_memory(&columns->raw) + texts_memory(&columns->templates);
@@ -103,6 +109,7 @@ void rows_clear(struct rows *rows)
 			texts_clear(&rows->texts[field]);
 			rows->numbers[field].places = 0;
 		}
+		rows->touched[word] |= rows->used[word];
 		rows->used[word] = 0;
 	}
 	for (unsigned payload = 0; payload < PAYLOAD_COUNT; payload++)

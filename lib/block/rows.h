@@ -50,7 +50,8 @@ struct payload_columns {
 struct rows {
 	uint32_t count;
 	size_t bytes;
-	uint64_t used[FIELD_LIMIT / 64]; /* fields that some row has */
+	uint64_t used[FIELD_LIMIT / 64];    /* fields that some row has */
+	uint64_t touched[FIELD_LIMIT / 64]; /* fields that have memory */
 	struct numbers numbers[FIELD_LIMIT];
 	struct texts texts[FIELD_LIMIT];
 	struct payload_columns payload[PAYLOAD_COUNT];
