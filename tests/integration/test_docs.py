@@ -13,7 +13,8 @@ def read(name):
 
 
 def all_tests():
-    text = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.[cp]*"))
+    files = [path for suffix in ("c", "py") for path in (ROOT / "tests").rglob(f"test_*.{suffix}")]
+    text = "\n".join(path.read_text() for path in files)
     return set(re.findall(r"^(?:static void|def) (\w+)\(", text, re.M))
 
 
