@@ -8,7 +8,7 @@
  *   value     = ["<" | "<=" | ">" | ">="] plain | plain ".." plain | "quoted" | plain with *
  *
  * field is a short name (kind, session, user, tool, …), the path of an event's field (error.type), or a path into a
- * payload (request.path, attrs.region).  Inside quotes * is an ordinary character and \" a quote.
+ * field that holds JSON (request.path, detail.filter).  Inside quotes * is an ordinary character and \" a quote.
  * A filter is plain data in its arena: once parsed, any thread may read it.
  */
 #ifndef MCPLEDGER_QUERY_FILTER_H

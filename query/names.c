@@ -33,8 +33,9 @@ static const struct short_name {
 };
 enum { SHORT_NAMES = sizeof(short_names) / sizeof(short_names[0]), NAME_MAX_BYTES = 64 };
 
+/* Not `detail` of the collector's own events: a search over HTTP is on record there, and the next one would find it. */
 const uint8_t filter_text_fields[] = {FIELD_REQUEST, FIELD_RESPONSE, FIELD_ERROR_MESSAGE, FIELD_INTENT, FIELD_ATTRS,
-	FIELD_OUTCOME_REASON, FIELD_REASON, FIELD_ERROR_STACK, FIELD_STACK, FIELD_DEFINITION, FIELD_DETAIL};
+	FIELD_OUTCOME_REASON, FIELD_REASON, FIELD_ERROR_STACK, FIELD_STACK, FIELD_DEFINITION};
 const size_t filter_text_field_count = sizeof(filter_text_fields);
 
 /* Every field number, so that a path's one field can be pointed to like the lists above. */
@@ -44,14 +45,19 @@ static const uint8_t numbers[] = {
 #undef FIELD
 };
 
-static struct field_name find_payload_path(struct text name)
+/* A path into a field that holds JSON: request.path, detail.filter, ingest.origin.seq. */
+static struct field_name find_inner_path(struct text name)
 {
-	for (unsigned payload = 0; payload < PAYLOAD_COUNT; payload++) {
-		unsigned field = payload_field((enum payload)payload);
-		struct text path = text_of(field_info(field)->path);
+	const uint8_t *order = NULL;
+	size_t count = field_order(&order);
+	for (size_t i = 0; i < count; i++) {
+		const struct field_info *info = field_info(order[i]);
+		struct text path = text_of(info->path);
+		if (info->type != FIELD_TYPE_PAYLOAD && info->type != FIELD_TYPE_JSON)
+			continue;
 		if (name.len > path.len + 1 && memcmp(name.at, path.at, path.len) == 0 && name.at[path.len] == '.')
 			return (struct field_name){
-				&numbers[field], 1, false, {name.at + path.len + 1, name.len - path.len - 1}};
+				&numbers[order[i]], 1, false, {name.at + path.len + 1, name.len - path.len - 1}};
 	}
 	return (struct field_name){NULL, 0, false, {NULL, 0}};
 }
@@ -65,7 +71,7 @@ struct field_name field_name_find(struct text name)
 	unsigned field = field_find(name);
 	if (field != 0)
 		return (struct field_name){&numbers[field], 1, false, {NULL, 0}};
-	return find_payload_path(name);
+	return find_inner_path(name);
 }
 
 /* Edits (insert, delete, replace) between two names of at most NAME_MAX_BYTES. */
