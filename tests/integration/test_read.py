@@ -523,6 +523,34 @@ def test_nobody_reads_the_output(live):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+# --- damage ---
+
+
+@pytest.mark.parametrize("place", [60, 300, 1000])
+def test_a_damaged_block_is_named_and_the_rest_is_read(make_daemon, sent, place):
+    daemon = make_daemon()
+    for part in (sent[:60], sent[60:]):
+        daemon.accept(part)
+        daemon.stop()  # seals a block
+        daemon.start()
+    daemon.stop()
+    whole = ledgerlib.export_lines(daemon.data)
+    segment = next(daemon.data.glob("seg-*.mdb"))
+    image = segment.read_bytes()
+    block = [found.start() for found in re.finditer(rb"mcpldgBK\x01\x00\x01", image)][1]
+    first = int.from_bytes(image[block + 16:block + 24], "little")
+    count = int.from_bytes(image[block + 24:block + 28], "little")
+    with open(segment, "r+b") as file:
+        file.seek(block + place)
+        file.write(bytes(byte ^ 0x55 for byte in image[block + place:block + place + 8]))
+    done = ledgerlib.run_cli("--data", daemon.data, "export", status=3)
+    assert done.stdout.splitlines() == whole[:first - 1] + whole[first - 1 + count:]
+    assert f"block {first} of {segment.name} is damaged" in done.stderr.decode()
+    for arguments in (("search", "kind:*", "-n", "0"), ("show", str(first)), ("stats", "--by", "kind")):
+        done = ledgerlib.run_cli("--data", daemon.data, *arguments, status=3)
+        assert f"block {first} of {segment.name} is damaged" in done.stderr.decode()
+
+
 # --- hostile text ---
 
 HOSTILE = ("x\x1b[2J\x1b]0;owned\x07", "evil\u202egnp.exe", "zero\u200bwidth", "two\nlines\r\nthree", "tab\there\x00",
