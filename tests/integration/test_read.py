@@ -1,4 +1,4 @@
-"""What was stored is found again: over the API, by the command line on a directory or through a daemon, and by nobody else."""
+"""What was stored is found again, over the API and by the command line, and by nobody who may not see it."""
 
 import contextlib
 import csv
@@ -284,7 +284,8 @@ def guarded(tmp_path_factory, sent):
     for name, scopes, tenants in (("acme", "read", ["--tenants", "acme"]), ("both", "read", ["--tenants", "acme,beta"]),
                                   ("none", "read", ["--tenants", "gamma"]), ("sender", "ingest", []),
                                   ("admin", "admin", [])):
-        secret = ledgerlib.run_cli("token", name, "--scopes", scopes, *tenants, "--file", tokens).stdout.decode().strip()
+        made = ledgerlib.run_cli("token", name, "--scopes", scopes, *tenants, "--file", tokens)
+        secret = made.stdout.decode().strip()
         assert re.fullmatch(r"mcpl_[0-9a-f]{64}", secret)
         assert secret not in tokens.read_text()
         files[name] = folder / f"{name}.token"
@@ -626,7 +627,8 @@ def test_hostile_words_are_told_back_safely(hostile):
 
 def import_into(daemon, lines, *options, status=0):
     done = daemon.cli("import", "-", *options, stdin=b"".join(line + b"\n" for line in lines), status=status)
-    return re.search(rb"(\d+) accepted, (\d+) already there, (\d+) rejected", done.stdout).groups(), done.stderr.decode()
+    counts = re.search(rb"(\d+) accepted, (\d+) already there, (\d+) rejected", done.stdout).groups()
+    return counts, done.stderr.decode()
 
 
 def test_an_import_keeps_canonical_bytes_and_origin(stopped, make_daemon):
