@@ -60,6 +60,18 @@ enum status json_begin(struct json_reader *reader, struct text text) MUST_CHECK;
 enum status json_next(struct json_reader *reader, struct json_token *token) MUST_CHECK;
 /* Inside an object: *more = false at its closing brace (which is passed), else *key is the next member's name. */
 enum status json_member(struct json_reader *reader, struct json_token *key, bool *more) MUST_CHECK;
+/* A member's name as it is written, for json_expect. */
+struct json_name {
+	struct text written; /* "\"name\":"; borrowed; no name that needs an escape */
+	uint64_t word[2];    /* its first 16 bytes, */
+	uint64_t mask[2];    /* and which of them are its own */
+};
+struct json_name json_name_of(struct text written);
+/*
+ * Inside an object: true when the next member is written exactly so; its name is passed, as json_member passes it.  Else
+ * nothing was passed and json_member tells what comes.  For members that come in the same order again and again.
+ */
+bool json_expect(struct json_reader *reader, const struct json_name *name);
 /* Inside an array: *more = false at its closing bracket (which is passed), else json_next or json_value reads one. */
 enum status json_element(struct json_reader *reader, bool *more) MUST_CHECK;
 /*

@@ -35,7 +35,8 @@ enum status event_decoder_create(struct event_decoder **decoder)
 		event_decoder_destroy(&new);
 		return STATUS_NO_MEMORY;
 	}
-	(void)field_nodes(); /* builds what field_member looks in */
+	new->members = field_members();
+	new->kind = field_member(NODE_ROOT, TEXT("kind"));
 	json_reader_watch(new->reader, watch_member, new);
 	json_reader_watch(new->again, watch_member, new);
 	*decoder = new;
@@ -399,7 +400,7 @@ static enum status find_kind(struct event_decoder *decoder, struct text json)
 	return json_fault(decoder->again) == JSON_FAULT_MEMORY ? STATUS_NO_MEMORY : STATUS_OK;
 }
 
-static enum status take_members(struct event_decoder *decoder, unsigned node, struct text json);
+static enum status take_members(struct event_decoder *decoder, unsigned node);
 
 static enum status refuse_object(struct event_decoder *decoder, enum reason reason, unsigned node)
 {
@@ -409,7 +410,7 @@ static enum status refuse_object(struct event_decoder *decoder, enum reason reas
 	return decode_refuse(decoder, reason, path);
 }
 
-static enum status take_object(struct event_decoder *decoder, unsigned node, struct text json)
+static enum status take_object(struct event_decoder *decoder, unsigned node)
 {
 	struct json_token token;
 	if (decoder->seen_objects >> node & 1)
@@ -422,36 +423,26 @@ static enum status take_object(struct event_decoder *decoder, unsigned node, str
 		return STATUS_OK;
 	if (token.type != JSON_OBJECT)
 		return refuse_object(decoder, REASON_WRONG_TYPE, node);
-	return take_members(decoder, node, json);
+	return take_members(decoder, node);
 }
 
-static enum status take_member(
-	struct event_decoder *decoder, unsigned node, const struct json_token *key, struct text json)
+/* key: as sent; name: decoded. */
+static enum status take_member(struct event_decoder *decoder, const struct field_member *member, unsigned node,
+	const struct json_token *key, struct text name)
 {
-	struct text name = key->escaped ? json_string_decode(key->text, &decoder->arena) : key->text;
-	if (name.at == NULL)
-		return STATUS_NO_MEMORY;
-	bool exported = decoder->rules->from_export;
-	struct member_meaning meaning = field_member(node, name);
-	if (!decoder->kind_is_known) {
-		decoder->kind_is_known = true;
-		bool is_kind = meaning.use == MEMBER_FIELD && meaning.target == FIELD_KIND;
-		enum status status = is_kind ? STATUS_OK : find_kind(decoder, json);
-		if (status != STATUS_OK)
-			return status;
-	}
 	enum redact_rule rule;
-	switch (meaning.use) {
+	bool exported = decoder->rules->from_export;
+	switch ((enum member_use)member->use) {
 	case MEMBER_OBJECT:
-		return take_object(decoder, meaning.target, json);
+		return take_object(decoder, member->target);
 	case MEMBER_EXPORTED:
 		if (!exported)
 			break;
-		return take_field(decoder, meaning.target);
+		return take_field(decoder, member->target);
 	case MEMBER_FIELD:
 		if (decoder->in_auth_event && redact_member(name, true, &rule))
-			return take_sensitive_field(decoder, meaning.target, rule);
-		return take_field(decoder, meaning.target);
+			return take_sensitive_field(decoder, member->target, rule);
+		return take_field(decoder, member->target);
 	case MEMBER_COLLECTOR:
 		if (!exported)
 			break;
@@ -462,20 +453,55 @@ static enum status take_member(
 	return take_unknown(decoder, node, key, name);
 }
 
-static enum status take_members(struct event_decoder *decoder, unsigned node, struct text json)
+static enum status take_other_member(struct event_decoder *decoder, unsigned node, bool *more)
 {
-	for (;;) {
-		struct json_token key;
-		bool more;
-		enum status status = json_member(decoder->reader, &key, &more);
-		if (status != STATUS_OK)
-			return decode_refuse_json(decoder, status);
-		if (!more)
-			return STATUS_OK;
-		status = take_member(decoder, node, &key, json);
+	struct json_token key;
+	enum status status = json_member(decoder->reader, &key, more);
+	if (status != STATUS_OK)
+		return decode_refuse_json(decoder, status);
+	if (!*more)
+		return STATUS_OK;
+	struct text name = key.escaped ? json_string_decode(key.text, &decoder->arena) : key.text;
+	if (name.at == NULL)
+		return STATUS_NO_MEMORY;
+	unsigned number = field_member(node, name);
+	decoder->follows[decoder->member] = (uint16_t)number;
+	decoder->member = number;
+	return take_member(decoder, &decoder->members[number], node, &key, name);
+}
+
+/*
+ * Emitters send the same members in the same order again and again: the one that followed the last time is expected.  If
+ * it comes, its name need neither be read nor looked up.
+ */
+static enum status take_members(struct event_decoder *decoder, unsigned node)
+{
+	bool more = true;
+	while (more) {
+		unsigned number = decoder->follows[decoder->member];
+		const struct field_member *member = &decoder->members[number];
+		enum status status;
+		if (member->node == node && json_expect(decoder->reader, &member->name)) {
+			struct text name = {member->name.written.at + 1, member->name.written.len - 3};
+			struct json_token key = {JSON_STRING, false, name};
+			decoder->member = number;
+			status = take_member(decoder, member, node, &key, name);
+		} else {
+			status = take_other_member(decoder, node, &more);
+		}
 		if (status != STATUS_OK)
 			return status;
 	}
+	return STATUS_OK;
+}
+
+/* Takes the kind where it is the first member, else looks for it. */
+static enum status take_kind(struct event_decoder *decoder, struct text json)
+{
+	if (!json_expect(decoder->reader, &decoder->members[decoder->kind].name))
+		return find_kind(decoder, json);
+	decoder->member = decoder->kind;
+	return take_field(decoder, FIELD_KIND);
 }
 
 /* Memory of one event is used for the next, but what a huge one took is given back. */
@@ -499,7 +525,7 @@ static void begin_event(struct event_decoder *decoder, size_t len)
 	decoder->seen_objects = 0;
 	memset(decoder->seen, 0, sizeof(decoder->seen));
 	decoder->has_attrs = false;
-	decoder->kind_is_known = false;
+	decoder->member = 0;
 	decoder->in_auth_event = false;
 	decoder->duplicates = false;
 	decoder->origin_tenant = (struct text){NULL, 0};
@@ -519,7 +545,9 @@ static enum status read_event(struct event_decoder *decoder, struct text json)
 	if (token.type != JSON_OBJECT)
 		return decode_refuse(decoder, REASON_NOT_AN_OBJECT, "");
 	decoder->suspect = redact_suspect(json, true);
-	status = take_members(decoder, NODE_ROOT, json);
+	status = take_kind(decoder, json);
+	if (status == STATUS_OK)
+		status = take_members(decoder, NODE_ROOT);
 	if (status != STATUS_OK)
 		return status;
 	status = json_end(decoder->reader);

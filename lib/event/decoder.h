@@ -18,7 +18,11 @@ struct event_decoder {
 	struct buf unknown;         /* unknown members: "path":value,… */
 	struct buf origin;          /* collector members of an exported line: "name":value,… */
 	struct buf text;            /* for making one text */
+	const struct field_member *members;
+	unsigned kind;                 /* the number of the member `kind` of the event itself */
+	uint16_t follows[MEMBERS_MAX]; /* by the number of a member: of the one that came next the last time */
 	/* of the event at hand */
+	unsigned member; /* the number of the one read last */
 	const struct event_rules *rules;
 	struct event *event;
 	struct reject *why;
@@ -27,7 +31,6 @@ struct event_decoder {
 	uint64_t seen[FIELD_LIMIT / 64]; /* fields, null or not */
 	struct json_value attrs;         /* as sent */
 	bool has_attrs;
-	bool kind_is_known;
 	bool suspect; /* a string without escapes may hold a secret */
 	bool in_auth_event;
 	bool duplicates;           /* an object inside a payload has a member twice */

@@ -1,5 +1,5 @@
 /*
- * The tree is built once: every dot of a path makes an object, every object and field an entry of one hash table keyed
+ * The tree is built once: every dot of a path makes an object, every object and field a member in one hash table keyed
  * by (object, name), so that a member sent costs one look-up, whatever its place in the table.
  */
 #include "fields.h"
@@ -8,17 +8,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { ENTRIES_MAX = 512, SLOTS = 1024, KEYS_BYTES = 8192, TRUST_LEN = 5 };
+enum { SLOTS = 1024, KEYS_BYTES = 8192, TRUST_LEN = 5 };
 
 struct name_key {
 	uint64_t first, last;
-};
-
-struct entry {
-	struct name_key key;
-	struct text name;
-	uint8_t node;
-	struct member_meaning meaning;
 };
 
 #define FIELD_FLAG_0 0
@@ -37,9 +30,10 @@ static size_t node_count;
 static struct field_place places[FIELD_LIMIT];
 static uint8_t order[FIELD_LIMIT];
 static size_t order_count;
-static struct entry entries[ENTRIES_MAX];
-static size_t entry_count;
-static uint16_t slots[SLOTS]; /* entry + 1 */
+static struct field_member members[MEMBERS_MAX];
+static struct name_key member_keys[MEMBERS_MAX]; /* of the decoded names */
+static size_t member_count;
+static uint16_t slots[SLOTS]; /* numbers of members; 0: free */
 static char keys[KEYS_BYTES];
 static size_t keys_len;
 static pthread_once_t built = PTHREAD_ONCE_INIT;
@@ -67,23 +61,6 @@ static inline size_t slot_of(unsigned node, struct text name, struct name_key ke
 	return (hash * UINT64_C(0x9e3779b97f4a7c15)) >> 54;
 }
 
-static inline bool is_entry(const struct entry *entry, unsigned node, struct text name, struct name_key key)
-{
-	return entry->key.first == key.first && entry->key.last == key.last && entry->name.len == name.len &&
-	       entry->node == node && (name.len <= 16 || memcmp(entry->name.at, name.at, name.len) == 0);
-}
-
-static void add_entry(unsigned node, struct text name, enum member_use use, unsigned target)
-{
-	assert(entry_count < ENTRIES_MAX);
-	struct name_key key = key_of(name);
-	entries[entry_count++] = (struct entry){key, name, (uint8_t)node, {use, (uint8_t)target}};
-	size_t slot = slot_of(node, name, key);
-	while (slots[slot])
-		slot = (slot + 1) % SLOTS;
-	slots[slot] = (uint16_t)entry_count;
-}
-
 static struct text make_key(struct text name)
 {
 	assert(keys_len + name.len + 3 <= KEYS_BYTES);
@@ -94,6 +71,26 @@ static struct text make_key(struct text name)
 	at[name.len + 2] = ':';
 	keys_len += name.len + 3;
 	return (struct text){at, name.len + 3};
+}
+
+static struct text name_of(const struct field_member *member)
+{
+	return (struct text){member->name.written.at + 1, member->name.written.len - 3};
+}
+
+/* written: from make_key. */
+static void add_member(unsigned node, struct text written, enum member_use use, unsigned target)
+{
+	assert(member_count < MEMBERS_MAX);
+	struct field_member *member = &members[member_count];
+	*member = (struct field_member){json_name_of(written), (uint8_t)node, (uint8_t)use, (uint8_t)target};
+	struct text name = name_of(member);
+	struct name_key key = key_of(name);
+	member_keys[member_count] = key;
+	size_t slot = slot_of(node, name, key);
+	while (slots[slot])
+		slot = (slot + 1) % SLOTS;
+	slots[slot] = (uint16_t)member_count++;
 }
 
 static unsigned find_node(struct text path)
@@ -122,15 +119,15 @@ static unsigned make_node(struct text path, unsigned number)
 	nodes[node] =
 		(struct field_node){path, make_key(name), (uint8_t)parent, nodes[parent].depth + 1, (uint8_t)number};
 	bool collector = number >= FIELD_COLLECTOR_FIRST;
-	add_entry(parent, name, collector ? MEMBER_COLLECTOR : MEMBER_OBJECT, node);
+	add_member(parent, nodes[node].key, collector ? MEMBER_COLLECTOR : MEMBER_OBJECT, node);
 	return node;
 }
 
 /* An emitter sends `trust`; what is kept of it is a claim, and says so. */
 static void add_trust(unsigned node, struct text name, unsigned number)
 {
-	add_entry(node, (struct text){name.at, TRUST_LEN}, MEMBER_FIELD, number);
-	add_entry(node, name, MEMBER_EXPORTED, number);
+	add_member(node, make_key((struct text){name.at, TRUST_LEN}), MEMBER_FIELD, number);
+	add_member(node, places[number].key, MEMBER_EXPORTED, number);
 }
 
 static void add_field(unsigned number)
@@ -145,11 +142,11 @@ static void add_field(unsigned number)
 	}
 	places[number] = (struct field_place){make_key(name), (uint8_t)node};
 	if (number >= FIELD_COLLECTOR_FIRST)
-		add_entry(node, name, MEMBER_COLLECTOR, number);
+		add_member(node, places[number].key, MEMBER_COLLECTOR, number);
 	else if (text_equal(name, TEXT("trust_claimed")))
 		add_trust(node, name, number);
 	else
-		add_entry(node, name, MEMBER_FIELD, number);
+		add_member(node, places[number].key, MEMBER_FIELD, number);
 	order[order_count++] = (uint8_t)number;
 }
 
@@ -178,6 +175,8 @@ static int compare_places(const void *a, const void *b)
 static void build(void)
 {
 	node_count = 1; /* the event itself */
+	members[0] = (struct field_member){json_name_of((struct text){"", 0}), NODES_MAX, MEMBER_UNKNOWN, 0};
+	member_count = 1;
 	for (unsigned number = 1; number < FIELD_LIMIT; number++)
 		if (field_infos[number].type != FIELD_TYPE_NONE)
 			add_field(number);
@@ -215,24 +214,32 @@ const struct field_place *field_places(void)
 	return places;
 }
 
-/* The entry of a name from `slot` on; *slot is moved behind it. NULL: there is no other. */
-static inline const struct entry *next_entry(unsigned node, struct text name, struct name_key key, size_t *slot)
+const struct field_member *field_members(void)
 {
-	while (slots[*slot]) {
-		const struct entry *entry = &entries[slots[*slot] - 1];
-		*slot = (*slot + 1) % SLOTS;
-		if (is_entry(entry, node, name, key))
-			return entry;
-	}
-	return NULL;
+	build_once();
+	return members;
 }
 
-struct member_meaning field_member(unsigned node, struct text name)
+/* The number of a name's member from `slot` on; *slot is moved behind it. 0: there is no other. */
+static inline unsigned next_member(unsigned node, struct text name, struct name_key key, size_t *slot)
+{
+	unsigned number;
+	while ((number = slots[*slot]) != 0) {
+		const struct field_member *member = &members[number];
+		const struct name_key *other = &member_keys[number];
+		*slot = (*slot + 1) % SLOTS;
+		if (other->first == key.first && other->last == key.last && member->node == node &&
+			text_equal(name_of(member), name))
+			break;
+	}
+	return number;
+}
+
+unsigned field_member(unsigned node, struct text name)
 {
 	struct name_key key = key_of(name);
 	size_t slot = slot_of(node, name, key);
-	const struct entry *entry = next_entry(node, name, key, &slot);
-	return entry ? entry->meaning : (struct member_meaning){MEMBER_UNKNOWN, 0};
+	return next_member(node, name, key, &slot);
 }
 
 unsigned field_find(struct text path)
@@ -247,11 +254,11 @@ unsigned field_find(struct text path)
 	}
 	struct name_key key = key_of(name);
 	size_t slot = slot_of(node, name, key);
-	const struct entry *entry;
-	while ((entry = next_entry(node, name, key, &slot)) != NULL)
-		if (entry->meaning.use != MEMBER_OBJECT &&
-			text_equal(text_of(field_infos[entry->meaning.target].path), path))
-			return entry->meaning.target;
+	unsigned number;
+	while ((number = next_member(node, name, key, &slot)) != 0)
+		if (members[number].use != MEMBER_OBJECT &&
+			text_equal(text_of(field_infos[members[number].target].path), path))
+			return members[number].target;
 	return 0;
 }
 

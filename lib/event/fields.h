@@ -7,7 +7,7 @@
 
 #include "event.h"
 
-enum { NODES_MAX = 64, NODE_ROOT = 0 };
+enum { NODES_MAX = 64, NODE_ROOT = 0, MEMBERS_MAX = 512 };
 
 /* An object of the envelope; node 0 is the event itself. */
 struct field_node {
@@ -31,15 +31,20 @@ enum member_use {
 	MEMBER_EXPORTED,  /* as MEMBER_FIELD, but only in lines of `export` */
 };
 
-struct member_meaning {
-	enum member_use use;
+/* A member that the envelope knows, in one of its objects. */
+struct field_member {
+	struct json_name name;
+	uint8_t node; /* the object it stands in */
+	uint8_t use;  /* enum member_use */
 	uint8_t target;
 };
 
 extern const struct field_info field_infos[FIELD_LIMIT];
 const struct field_node *field_nodes(void);   /* NODES_MAX of them */
 const struct field_place *field_places(void); /* by field number */
-/* What a member of this decoded name means in the object `node` of a sent event; after field_nodes() was called once. */
-struct member_meaning field_member(unsigned node, struct text name);
+/* The members, MEMBERS_MAX at most.  Number 0 stands for all unknown ones: it is in no object. */
+const struct field_member *field_members(void);
+/* The number of the member of this decoded name in the object `node` of a sent event; after field_members() was called. */
+unsigned field_member(unsigned node, struct text name);
 
 #endif

@@ -142,29 +142,48 @@ static inline size_t token_end(const struct json_reader *reader, size_t from)
 	return end;
 }
 
-/* Reads the string at `next`; *between is what stands between its quotes. */
-static inline enum status read_string(struct json_reader *reader, struct text *between, bool *escaped)
+/* Reads the string at `next` that has a backslash, or white space behind it, or none of its own quotes. */
+static __attribute__((noinline)) enum status read_other_string(
+	struct json_reader *reader, struct text *between, bool *escaped)
 {
 	size_t from = reader->at[reader->next];
 	size_t end = token_end(reader, from);
 	if (end < from + 2 || reader->text.at[end - 1] != '"')
 		return fail_here(reader);
-	*between = (struct text){reader->text.at + from + 1, end - from - 2};
-	*escaped = false;
+	struct text found = {reader->text.at + from + 1, end - from - 2};
+	bool has_escape = false;
 	if (reader->backslash < end) {
 		if (reader->backslash < from)
 			find_backslash(reader, from);
-		*escaped = reader->backslash < end;
-		if (*escaped && !grammar_escapes(between->at, between->len))
+		has_escape = reader->backslash < end;
+		if (has_escape && !grammar_escapes(found.at, found.len))
 			return fail_here(reader);
-		if (*escaped)
+		if (has_escape)
 			find_backslash(reader, end);
 	}
+	*between = found;
+	*escaped = has_escape;
 	reader->next++;
 	return STATUS_OK;
 }
 
-static bool scalar_type(const char *at, size_t len, enum json_type *type)
+/* Reads the string at `next`; *between is what stands between its quotes. */
+static inline __attribute__((always_inline)) enum status read_string(
+	struct json_reader *reader, struct text *between, bool *escaped)
+{
+	size_t from = reader->at[reader->next];
+	size_t end = reader->at[reader->next + 1];
+	const char *at = reader->text.at;
+	/* The most frequent string: no backslash is left before its end, and its quote is the byte before the next token. */
+	if (at[end - 1] != '"' || end < from + 2 || reader->backslash < end)
+		return read_other_string(reader, between, escaped);
+	*between = (struct text){at + from + 1, end - from - 2};
+	*escaped = false;
+	reader->next++;
+	return STATUS_OK;
+}
+
+static inline bool scalar_type(const char *at, size_t len, enum json_type *type)
 {
 	switch (*at) {
 	case 't':
@@ -185,11 +204,11 @@ static bool scalar_type(const char *at, size_t len, enum json_type *type)
 static inline enum status read_scalar(struct json_reader *reader, struct json_token *token)
 {
 	size_t from = reader->at[reader->next];
-	size_t end = token_end(reader, from);
-	token->escaped = false;
-	token->text = (struct text){reader->text.at + from, end - from};
-	if (!scalar_type(token->text.at, token->text.len, &token->type))
+	struct text text = {reader->text.at + from, token_end(reader, from) - from};
+	enum json_type type;
+	if (!scalar_type(text.at, text.len, &type))
 		return fail_here(reader);
+	*token = (struct json_token){type, false, text};
 	reader->next++;
 	return STATUS_OK;
 }
@@ -209,27 +228,27 @@ enum status json_next(struct json_reader *reader, struct json_token *token)
 {
 	if (reader->next >= reader->count)
 		return fail_here(reader);
-	struct json_token read = {0};
+	const char *at = reader->text.at + reader->at[reader->next];
 	enum status status;
-	switch (byte_here(reader)) {
+	switch (*at) {
 	case '"':
-		read.type = JSON_STRING;
-		status = read_string(reader, &read.text, &read.escaped);
-		break;
+		status = read_string(reader, &token->text, &token->escaped);
+		if (status == STATUS_OK)
+			token->type = JSON_STRING;
+		return status;
 	case '{':
-		read = (struct json_token){JSON_OBJECT, false, {reader->text.at + reader->at[reader->next], 1}};
 		status = open_container(reader, '}');
-		break;
+		if (status == STATUS_OK)
+			*token = (struct json_token){JSON_OBJECT, false, {at, 1}};
+		return status;
 	case '[':
-		read = (struct json_token){JSON_ARRAY, false, {reader->text.at + reader->at[reader->next], 1}};
 		status = open_container(reader, ']');
-		break;
+		if (status == STATUS_OK)
+			*token = (struct json_token){JSON_ARRAY, false, {at, 1}};
+		return status;
 	default:
-		status = read_scalar(reader, &read);
+		return read_scalar(reader, token);
 	}
-	if (status == STATUS_OK)
-		*token = read;
-	return status;
 }
 
 /* Passes a comma or the closing bracket of the innermost container. */
@@ -268,15 +287,56 @@ enum status json_member(struct json_reader *reader, struct json_token *key, bool
 {
 	bool has = false;
 	enum status status = pass_separator(reader, &has);
-	struct json_token read = {.type = JSON_STRING};
+	struct text name;
+	bool escaped;
 	if (status == STATUS_OK && has)
-		status = read_name(reader, &read.text, &read.escaped);
+		status = read_name(reader, &name, &escaped);
 	if (status != STATUS_OK)
 		return status;
 	*more = has;
 	if (has)
-		*key = read;
+		*key = (struct json_token){JSON_STRING, escaped, name};
 	return STATUS_OK;
+}
+
+struct json_name json_name_of(struct text written)
+{
+	struct json_name name = {.written = written};
+	size_t len = written.len < sizeof(name.word) ? written.len : sizeof(name.word);
+	memcpy(name.word, written.at, len);
+	memset(name.mask, 0xff, len);
+	return name;
+}
+
+/*
+ * What stands in the text from a token's beginning on is compared at once, colon included: the first byte is an opening
+ * quote, as only those are in the index, so that equal bytes make an equal name, its closing quote, and a colon that is
+ * the next token.  Everything else, also an equal name that is written otherwise, is left to json_member.
+ */
+bool json_expect(struct json_reader *reader, const struct json_name *name)
+{
+	uint32_t next = reader->next;
+	bool first = reader->first[reader->depth];
+	if (!first && byte_here(reader) != ',')
+		return false;
+	next += !first;
+	if (next >= reader->count)
+		return false;
+	size_t from = reader->at[next];
+	size_t left = reader->text.len - from;
+	uint64_t word[2];
+	if (left < sizeof(word) || left < name->written.len)
+		return false;
+	const char *at = reader->text.at + from;
+	memcpy(word, at, sizeof(word));
+	if ((((word[0] ^ name->word[0]) & name->mask[0]) | ((word[1] ^ name->word[1]) & name->mask[1])) != 0)
+		return false;
+	size_t more = sizeof(word);
+	if (name->written.len > more && memcmp(at + more, name->written.at + more, name->written.len - more) != 0)
+		return false;
+	reader->first[reader->depth] = false;
+	reader->next = next + 2;
+	return true;
 }
 
 enum status json_element(struct json_reader *reader, bool *more)

@@ -25,6 +25,26 @@ static void an_event_becomes_canonical(void **state)
 	assert_int_equal(decoding.event.kind, KIND_TOOL_CALL);
 }
 
+/* One decoder, every order after every other: what it expects of an event never changes what it reads. */
+static void members_may_come_in_any_order(void **state)
+{
+	static const char *const members[] = {"\"kind\":\"tool_call\"", "\"time\":5", "\"target\":{\"name\":\"t\"}",
+		"\"user\":{\"id\":\"u\",\"kind\":\"human\"}", "\"server\":{\"version\":\"1\",\"name\":\"s\"}"};
+	enum { COUNT = sizeof(members) / sizeof(*members) };
+	(void)state;
+	for (unsigned order = 0; order < 3 * COUNT * COUNT; order++) {
+		char json[512] = "{";
+		for (unsigned i = 0; i < COUNT; i++) {
+			strcat(json, i ? "," : "");
+			strcat(json, members[(i * (1 + order % 4) + order / 4) % COUNT]);
+		}
+		strcat(json, "}");
+		check_canonical(json,
+			"{\"kind\":\"tool_call\",\"time\":5,\"server\":{\"name\":\"s\",\"version\":\"1\"},"
+			"\"user\":{\"id\":\"u\",\"kind\":\"human\"},\"target\":{\"name\":\"t\"}}");
+	}
+}
+
 static void unknown_members_follow_attrs_in_order_of_arrival(void **state)
 {
 	(void)state;
@@ -314,6 +334,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_event_becomes_canonical),
+		cmocka_unit_test(members_may_come_in_any_order),
 		cmocka_unit_test(unknown_members_follow_attrs_in_order_of_arrival),
 		cmocka_unit_test(null_is_absent_but_a_payload_null_is_kept),
 		cmocka_unit_test(numbers_and_escapes_of_payloads_stay_as_sent),

@@ -307,6 +307,74 @@ static void integers_are_exact_or_refused(void **state)
 }
 
 /* Texts that end where the next page must not be read: the index needs no padding. */
+/* Reads {"a":1,"name":2} in several writings: json_expect passes what json_member would, or nothing. */
+static void expected_names_are_passed_only_as_they_are_written(void **state)
+{
+	static const struct {
+		const char *text;
+		bool expected;
+	} cases[] = {
+		{"{\"a\":1,\"name\":2,\"last\":false}", true},
+		{"{\"a\":1 , \"name\": 2 ,\"last\":false}", true},
+		{"{\"a\":1,\"name\" :2,\"last\":false}", false},
+		{"{\"a\":1,\"nam\\u0065\":2,\"last\":0}", false},
+		{"{\"a\":111111111,\"name\":2}", false}, /* too near to the end of the text */
+		{"{\"a\":1,\"names\":2,\"last\":0}", false},
+		{"{\"a\":1,\"nam\":2,\"last\":true}", false},
+	};
+	struct json_name first = json_name_of(TEXT("\"a\":"));
+	struct json_name name = json_name_of(TEXT("\"name\":"));
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct json_token token;
+		bool more = false;
+		assert_int_equal(json_begin(reader, text_of(cases[i].text)), STATUS_OK);
+		assert_int_equal(json_next(reader, &token), STATUS_OK);
+		assert_false(json_expect(reader, &name));
+		assert_true(json_expect(reader, &first));
+		assert_int_equal(json_next(reader, &token), STATUS_OK);
+		assert_int_equal(*token.text.at, '1');
+		assert_false(json_expect(reader, &first));
+		if (json_expect(reader, &name) != cases[i].expected)
+			fail_msg("%s", cases[i].text);
+		if (!cases[i].expected)
+			assert_int_equal(json_member(reader, &token, &more), STATUS_OK);
+		assert_int_equal(json_next(reader, &token), STATUS_OK);
+		assert_int_equal(*token.text.at, '2');
+	}
+}
+
+static void long_expected_names_are_compared_whole(void **state)
+{
+	struct json_name name = json_name_of(TEXT("\"a_name_of_more_than_16_bytes\":"));
+	struct json_token token;
+	(void)state;
+	assert_int_equal(json_begin(reader, TEXT("{\"a_name_of_more_than_16_bytez\":1}")), STATUS_OK);
+	assert_int_equal(json_next(reader, &token), STATUS_OK);
+	assert_false(json_expect(reader, &name));
+	assert_int_equal(json_begin(reader, TEXT("{\"a_name_of_more_than_16_bytes\":1}")), STATUS_OK);
+	assert_int_equal(json_next(reader, &token), STATUS_OK);
+	assert_true(json_expect(reader, &name));
+}
+
+static void nothing_is_expected_where_a_comma_is_missing(void **state)
+{
+	struct json_name name = json_name_of(TEXT("\"a\":"));
+	struct json_token token;
+	bool more;
+	(void)state;
+	assert_int_equal(json_begin(reader, TEXT("{\"a\":1 \"a\":2,\"last\":false}")), STATUS_OK);
+	assert_int_equal(json_next(reader, &token), STATUS_OK);
+	assert_true(json_expect(reader, &name));
+	assert_int_equal(json_next(reader, &token), STATUS_OK);
+	assert_false(json_expect(reader, &name));
+	assert_int_equal(json_member(reader, &token, &more), STATUS_INVALID);
+	assert_int_equal(json_position(reader), 7);
+	assert_int_equal(json_begin(reader, TEXT("{,\"a\":2,\"last\":false}")), STATUS_OK);
+	assert_int_equal(json_next(reader, &token), STATUS_OK);
+	assert_false(json_expect(reader, &name));
+}
+
 static void nothing_is_read_behind_the_text(void **state)
 {
 	(void)state;
@@ -397,6 +465,9 @@ int main(void)
 		cmocka_unit_test(watched_names_are_told),
 		cmocka_unit_test(strings_are_decoded_and_written_again),
 		cmocka_unit_test(integers_are_exact_or_refused),
+		cmocka_unit_test(expected_names_are_passed_only_as_they_are_written),
+		cmocka_unit_test(long_expected_names_are_compared_whole),
+		cmocka_unit_test(nothing_is_expected_where_a_comma_is_missing),
 		cmocka_unit_test(nothing_is_read_behind_the_text),
 		cmocka_unit_test(json_test_suite_is_told_right),
 	};
