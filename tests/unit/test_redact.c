@@ -280,6 +280,35 @@ static void hostile_texts_take_linear_time(void **state)
 	free(text);
 }
 
+/* The prefilter looks at 32 bytes at once: a secret must be seen at every place of them, and over their edges. */
+static void secrets_are_seen_wherever_they_stand(void **state)
+{
+	static const char *const secrets[] = {JWT, "Bearer abcdefghijklmnopqrstuvwxyz012345",
+		"-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----", "AKIAIOSFODNN7EXAMPLE", GITHUB,
+		"https://name:word@host/", "Authorization: Basic YWxhZGRpbjpvcGVuc2VzYW1l", "Cookie: a=b",
+		"password=hunter2", "'password': 'hunter2'", "\"password\": \"hunter2\"", "Mcp-Param-Path: x"};
+	struct arena arena;
+	(void)state;
+	arena_init(&arena, 1 << 20);
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(*secrets); i++) {
+		for (size_t before = 0; before <= 70; before++) {
+			char text[256];
+			memset(text, ' ', sizeof(text));
+			memcpy(text + before, secrets[i], strlen(secrets[i]));
+			struct text out;
+			bool changed = false;
+			struct redact_counts counts = {0};
+			arena_clear(&arena);
+			assert_int_equal(redact_text((struct text){text, before + strlen(secrets[i])}, &arena, &counts,
+						 &out, &changed),
+				STATUS_OK);
+			if (!changed)
+				fail_msg("%zu spaces before %s", before, secrets[i]);
+		}
+	}
+	arena_finish(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +326,7 @@ int main(void)
 		cmocka_unit_test(payloads_keep_all_other_bytes),
 		cmocka_unit_test(auth_events_hide_code_and_state),
 		cmocka_unit_test(what_was_redacted_is_not_counted_again),
+		cmocka_unit_test(secrets_are_seen_wherever_they_stand),
 		cmocka_unit_test(hostile_texts_take_linear_time),
 	};
 	return cmocka_run_group_tests(tests, decoding_setup, decoding_teardown);
