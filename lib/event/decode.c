@@ -111,25 +111,41 @@ void decode_add_cut(struct event_decoder *decoder, unsigned field, size_t size)
 	decoder->cuts[decoder->cut_count++].size = size;
 }
 
-static enum status take_text(struct event_decoder *decoder, unsigned field, const struct json_token *token)
+/* A text that was sent with a backslash, or in an event with a suspect string. */
+static __attribute__((noinline)) enum status clean_text(
+	struct event_decoder *decoder, const struct json_token *token, struct text *text)
+{
+	struct text clean = token->escaped ? json_string_decode(token->text, &decoder->arena) : token->text;
+	if (clean.at == NULL)
+		return STATUS_NO_MEMORY;
+	enum status status = decode_redact(decoder, token->escaped, &clean);
+	if (status == STATUS_OK)
+		*text = clean;
+	return status;
+}
+
+static enum status cut_text(struct event_decoder *decoder, unsigned field, struct text *text)
 {
 	const struct field_info *info = &field_infos[field];
-	if (token->type != JSON_STRING)
-		return decode_refuse(decoder, REASON_WRONG_TYPE, info->path);
+	if (info->type != FIELD_TYPE_LONG)
+		return decode_refuse(decoder, REASON_TOO_LONG, info->path);
+	decode_add_cut(decoder, field, text->len);
+	*text = decode_cut(*text, info->limit_bytes);
+	return STATUS_OK;
+}
+
+static inline enum status take_text(struct event_decoder *decoder, unsigned field, const struct json_token *token)
+{
 	struct text text = token->text;
-	if (token->escaped)
-		text = json_string_decode(text, &decoder->arena);
-	if (text.at == NULL)
-		return STATUS_NO_MEMORY;
-	enum status status = decode_redact(decoder, token->escaped, &text);
+	enum status status = STATUS_OK;
+	if (token->type != JSON_STRING)
+		return decode_refuse(decoder, REASON_WRONG_TYPE, field_infos[field].path);
+	if (token->escaped || decoder->suspect)
+		status = clean_text(decoder, token, &text);
+	if (status == STATUS_OK && text.len > field_infos[field].limit_bytes)
+		status = cut_text(decoder, field, &text);
 	if (status != STATUS_OK)
 		return status;
-	if (text.len > info->limit_bytes) {
-		if (info->type != FIELD_TYPE_LONG)
-			return decode_refuse(decoder, REASON_TOO_LONG, info->path);
-		decode_add_cut(decoder, field, text.len);
-		text = decode_cut(text, info->limit_bytes);
-	}
 	/* An empty id or tenant names nothing. */
 	if (text.len || (field != FIELD_ID && field != FIELD_TENANT))
 		event_set_text(decoder->event, field, text);
@@ -427,7 +443,7 @@ static enum status take_object(struct event_decoder *decoder, unsigned node)
 }
 
 /* key: as sent; name: decoded. */
-static enum status take_member(struct event_decoder *decoder, const struct field_member *member, unsigned node,
+static inline enum status take_member(struct event_decoder *decoder, const struct field_member *member, unsigned node,
 	const struct json_token *key, struct text name)
 {
 	enum redact_rule rule;

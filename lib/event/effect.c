@@ -9,54 +9,55 @@
  */
 #include "effect.h"
 
-enum { WORD_BYTES_MAX = 16 };
+enum { WORD_BYTES_MAX = 8 };
 
+/* Padded with zeros, so that a word is compared as one number; none is longer. */
 static const struct {
-	const char *word;
-	const char *effect;
+	char word[WORD_BYTES_MAX];
+	struct text effect;
 } words[] = {
-	{"read", "read"},
-	{"get", "read"},
-	{"list", "read"},
-	{"search", "read"},
-	{"find", "read"},
-	{"fetch", "read"},
-	{"query", "read"},
-	{"view", "read"},
-	{"show", "read"},
-	{"describe", "read"},
-	{"lookup", "read"},
-	{"count", "read"},
-	{"create", "create"},
-	{"add", "create"},
-	{"insert", "create"},
-	{"new", "create"},
-	{"post", "create"},
-	{"send", "create"},
-	{"upload", "create"},
-	{"update", "update"},
-	{"edit", "update"},
-	{"write", "update"},
-	{"set", "update"},
-	{"modify", "update"},
-	{"patch", "update"},
-	{"put", "update"},
-	{"move", "update"},
-	{"rename", "update"},
-	{"merge", "update"},
-	{"replace", "update"},
-	{"delete", "delete"},
-	{"remove", "delete"},
-	{"drop", "delete"},
-	{"destroy", "delete"},
-	{"purge", "delete"},
-	{"truncate", "delete"},
-	{"run", "execute"},
-	{"exec", "execute"},
-	{"execute", "execute"},
-	{"invoke", "execute"},
-	{"eval", "execute"},
-	{"shell", "execute"},
+	{"read", TEXT("read")},
+	{"get", TEXT("read")},
+	{"list", TEXT("read")},
+	{"search", TEXT("read")},
+	{"find", TEXT("read")},
+	{"fetch", TEXT("read")},
+	{"query", TEXT("read")},
+	{"view", TEXT("read")},
+	{"show", TEXT("read")},
+	{"describe", TEXT("read")},
+	{"lookup", TEXT("read")},
+	{"count", TEXT("read")},
+	{"create", TEXT("create")},
+	{"add", TEXT("create")},
+	{"insert", TEXT("create")},
+	{"new", TEXT("create")},
+	{"post", TEXT("create")},
+	{"send", TEXT("create")},
+	{"upload", TEXT("create")},
+	{"update", TEXT("update")},
+	{"edit", TEXT("update")},
+	{"write", TEXT("update")},
+	{"set", TEXT("update")},
+	{"modify", TEXT("update")},
+	{"patch", TEXT("update")},
+	{"put", TEXT("update")},
+	{"move", TEXT("update")},
+	{"rename", TEXT("update")},
+	{"merge", TEXT("update")},
+	{"replace", TEXT("update")},
+	{"delete", TEXT("delete")},
+	{"remove", TEXT("delete")},
+	{"drop", TEXT("delete")},
+	{"destroy", TEXT("delete")},
+	{"purge", TEXT("delete")},
+	{"truncate", TEXT("delete")},
+	{"run", TEXT("execute")},
+	{"exec", TEXT("execute")},
+	{"execute", TEXT("execute")},
+	{"invoke", TEXT("execute")},
+	{"eval", TEXT("execute")},
+	{"shell", TEXT("execute")},
 };
 
 static bool is_capital(char byte)
@@ -69,9 +70,11 @@ static bool ends_word(char byte)
 	return byte == '_' || byte == '-' || byte == '.' || byte == '/' || byte == ':' || byte == ' ';
 }
 
-/* Takes the next word, in lower case, from name; its length, 0 for one longer than any of ours. */
-static size_t take_word(struct text *name, char word[WORD_BYTES_MAX])
+/* Takes the next word, in lower case, from name as a number; 0 for one longer than any of ours. */
+static uint64_t take_word(struct text *name)
 {
+	char word[WORD_BYTES_MAX] = {0};
+	uint64_t number;
 	size_t len = 0;
 	bool after_lower = false;
 	while (name->len && !ends_word(*name->at) && !(after_lower && is_capital(*name->at))) {
@@ -87,17 +90,20 @@ static size_t take_word(struct text *name, char word[WORD_BYTES_MAX])
 		name->at++;
 		name->len--;
 	}
-	return len < WORD_BYTES_MAX ? len : 0;
+	memcpy(&number, word, sizeof(number));
+	return len <= WORD_BYTES_MAX ? number : 0;
 }
 
 static struct text effect_of_name(struct text name)
 {
 	while (name.len) {
-		char word[WORD_BYTES_MAX];
-		struct text text = {word, take_word(&name, word)};
-		for (size_t i = 0; text.len && i < sizeof(words) / sizeof(*words); i++)
-			if (text.len == strlen(words[i].word) && memcmp(word, words[i].word, text.len) == 0)
-				return text_of(words[i].effect);
+		uint64_t word = take_word(&name);
+		for (size_t i = 0; word && i < sizeof(words) / sizeof(*words); i++) {
+			uint64_t ours;
+			memcpy(&ours, words[i].word, sizeof(ours));
+			if (word == ours)
+				return words[i].effect;
+		}
 	}
 	return (struct text){NULL, 0};
 }

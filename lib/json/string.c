@@ -145,12 +145,32 @@ void json_put_string(struct buf *out, struct text decoded)
 	buf_put_byte(out, '"');
 }
 
+/* Most integers are nothing but digits; up to 19 of them fit into 64 bits. */
+static bool digits_only(struct text token, int64_t *number)
+{
+	uint64_t digits = 0;
+	if (token.len == 0 || token.len > 19 || (token.at[0] == '0' && token.len > 1))
+		return false;
+	for (size_t i = 0; i < token.len; i++) {
+		unsigned digit = (unsigned char)token.at[i] - (unsigned)'0';
+		if (digit > 9)
+			return false;
+		digits = digits * 10 + digit;
+	}
+	if (digits > INT64_MAX)
+		return false;
+	*number = (int64_t)digits;
+	return true;
+}
+
 /*
  * An integer token is digits with an optional fraction and exponent: its value is digits * 10^(exponent - fraction
  * digits).  Zeros at the end of the digits are moved into the exponent, so that what is left of a fraction is none.
  */
 enum status json_integer(struct text token, int64_t *number)
 {
+	if (digits_only(token, number))
+		return STATUS_OK;
 	const char *at = token.at;
 	const char *end = at + token.len;
 	if (!grammar_number(at, token.len))
