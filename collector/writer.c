@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "group.h"
+#include "json.h"
 #include "log.h"
 #include "outage.h"
 #include "sealer.h"
@@ -30,6 +31,7 @@ enum {
 #define TICK_INTERVAL  NS_PER_S
 #define RETRY_INTERVAL (10 * NS_PER_S)
 #define CLEAN_STATE    "clean"
+#define OLDEST_STATE   "oldest" /* what retention has left, as far as the ledger tells */
 
 struct writer {
 	struct writer_options parts;
@@ -48,6 +50,7 @@ struct writer {
 	struct buf own_text; /* ledger events that are not committed yet */
 	struct buf state;
 	uint64_t changes_stored;                         /* of the counters */
+	uint64_t oldest_put, oldest_stored;              /* OLDEST_STATE: in the transaction, in the store */
 	int64_t ticked_at, seal_retry_at, roll_retry_at; /* elapsed */
 	bool sealed_in_txn;
 	bool own_in_commit; /* own_text is in the batches of the commit at hand */
@@ -86,6 +89,28 @@ static void put_sealed(struct writer *writer, struct store_txn *txn)
 	}
 }
 
+/* Whether the ledger's notes of what happened until now are in the transaction. */
+static bool has_notes(const struct writer *writer, struct batch *batches)
+{
+	for (struct batch *batch = batches; batch; batch = next_of(batch))
+		if (batch->source == SOURCE_LEDGER)
+			return true;
+	return writer->own_text.len == 0;
+}
+
+/* Segments go before the note of it is committed: with the note goes this, and a start tells what was not noted. */
+static void put_oldest(struct writer *writer, struct store_txn *txn, struct batch *batches)
+{
+	char digits[24];
+	uint64_t oldest = store_first_seq(writer->parts.store);
+	writer->oldest_put = writer->oldest_stored;
+	if (oldest == writer->oldest_stored || !has_notes(writer, batches))
+		return;
+	int len = snprintf(digits, sizeof(digits), "%" PRIu64, oldest);
+	store_put_state(txn, OLDEST_STATE, (struct text){digits, (size_t)len});
+	writer->oldest_put = oldest;
+}
+
 static enum status fill_txn(struct writer *writer, struct store_txn *txn, struct batch *batches)
 {
 	struct group *group = &writer->group;
@@ -96,6 +121,7 @@ static enum status fill_txn(struct writer *writer, struct store_txn *txn, struct
 	if (status != STATUS_OK)
 		return status;
 	put_sealed(writer, txn);
+	put_oldest(writer, txn, batches);
 	buf_clear(&writer->state);
 	counters_put(writer->parts.counters, group->counts, &writer->state);
 	status = buf_status(&writer->state);
@@ -118,8 +144,10 @@ static enum status write_txn(struct writer *writer, struct batch *batches)
 	else
 		store_abort(&txn);
 	metric_observe(writer->parts.commit_duration, timestamp_elapsed() - began);
-	if (status == STATUS_OK)
+	if (status == STATUS_OK) {
 		writer->changes_stored = changes;
+		writer->oldest_stored = writer->oldest_put;
+	}
 	return status;
 }
 
@@ -416,6 +444,25 @@ static void put_clean(struct writer *writer, bool clean)
 		writer->clean = false;
 }
 
+/* Segments that the last process removed, and was ended before that was on record. */
+static void note_untold_prune(struct writer *writer)
+{
+	int64_t told;
+	buf_clear(&writer->state);
+	if (store_get_state(writer->parts.store, OLDEST_STATE, &writer->state) != STATUS_OK ||
+		json_integer(buf_text(&writer->state), &told) != STATUS_OK)
+		return;
+	writer->oldest_stored = (uint64_t)told;
+	uint64_t oldest = store_first_seq(writer->parts.store);
+	if (oldest <= writer->oldest_stored)
+		return;
+	char detail[200];
+	int len = snprintf(detail, sizeof(detail),
+		"{\"events\":%" PRIu64 ",\"first_seq\":%" PRIu64 ",\"last_seq\":%" PRIu64 ",\"found\":\"at start\"}",
+		oldest - writer->oldest_stored, writer->oldest_stored, oldest - 1);
+	ledger_note(writer->parts.ledger, "prune", (struct text){detail, (size_t)len});
+}
+
 /* What was, when this process began: after anything but a clean stop, events may be missing since then. */
 static void note_start(struct writer *writer)
 {
@@ -437,6 +484,7 @@ static void note_start(struct writer *writer)
 			last, timestamp_now(), "the collector did not stop cleanly");
 		ledger_note(writer->parts.ledger, "gap", (struct text){detail, (size_t)len});
 	}
+	note_untold_prune(writer);
 	put_clean(writer, false);
 }
 

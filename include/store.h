@@ -39,6 +39,7 @@ const uint8_t *store_filter_key(const struct store *store); /* 16 bytes */
 const uint8_t *store_dedup_key(const struct store *store);  /* 16 bytes, from DIR/keys */
 struct text store_digest_key(const struct store *store);    /* 32 bytes, from DIR/keys */
 const char *store_digest_key_id(const struct store *store);
+uint64_t store_first_seq(const struct store *store);     /* of the oldest event that retention has left */
 uint64_t store_next_seq(const struct store *store);      /* of the next event; the first one is 1 */
 int64_t store_last_recv_time(const struct store *store); /* recv_time never steps back */
 

@@ -150,6 +150,11 @@ const char *store_digest_key_id(const struct store *store)
 	return store->keys.digest_id;
 }
 
+uint64_t store_first_seq(const struct store *store)
+{
+	return store->sealed_count ? store->sealed[0].first_seq : store->head.first_seq;
+}
+
 uint64_t store_next_seq(const struct store *store)
 {
 	return store->head.next_seq;

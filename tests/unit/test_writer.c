@@ -325,6 +325,32 @@ static void test_segments_roll_over_by_size_and_lose_nothing(void **state)
 	assert_int_equal(fixture_count(fixture), 30000);
 }
 
+static void test_what_was_removed_without_a_note_is_told_by_the_next_start(void **state)
+{
+	struct fixture *fixture = *state;
+	fixture->conf.store_segment_bytes_max = 512 * 1024;
+	fixture_start(fixture);
+	for (unsigned i = 0; i < 30; i++)
+		assert_int_equal(submit_events(fixture, "p", i * 1000, 1000).accepted, 1000);
+	fixture_stop(fixture);
+	/* As a process does that is killed right after. */
+	struct error error;
+	struct store *store = NULL;
+	struct store_options options = {.segment_bytes_max = 512 * 1024, .map_bytes = (uint64_t)256 << 20};
+	struct store_prune_result pruned;
+	assert_int_equal(store_open(&store, fixture->dir, &options, &error), STATUS_OK);
+	assert_int_equal(store_prune(store, INT64_MAX, 0, &pruned), STATUS_OK);
+	store_close(&store, true);
+	assert_true(pruned.segments > 0);
+	assert_int_equal(fixture_count_notes(fixture, "prune"), 0);
+	fixture_start(fixture);
+	fixture_stop(fixture);
+	assert_int_equal(fixture_count_notes(fixture, "prune"), 1);
+	fixture_start(fixture);
+	fixture_stop(fixture);
+	assert_int_equal(fixture_count_notes(fixture, "prune"), 1);
+}
+
 static void test_counters_survive_a_restart(void **state)
 {
 	struct fixture *fixture = *state;
@@ -472,6 +498,7 @@ int main(void)
 		CASE(test_a_body_of_many_events_is_answered_once),
 		CASE(test_large_payloads_come_back_whole_also_from_conflicting_events),
 		CASE(test_segments_roll_over_by_size_and_lose_nothing),
+		CASE(test_what_was_removed_without_a_note_is_told_by_the_next_start),
 		CASE(test_counters_survive_a_restart),
 		CASE(test_over_the_byte_budget_events_are_refused_and_counted),
 		CASE(test_while_the_store_cannot_write_events_are_refused_with_the_reason),
