@@ -114,11 +114,19 @@ enum status core_start(struct core *core, const struct conf *conf, const char *s
 	return status;
 }
 
+enum status core_check(const struct conf *conf, struct error *error)
+{
+	enum status status = ingest_check_limits(conf);
+	return status == STATUS_OK ? status : error_set(error, status, "ingest.default_tenant is too long");
+}
+
 enum status core_reload(struct core *core, const struct conf *conf, struct error *error)
 {
-	enum status status = ingest_set_limits(core->ingest, conf);
+	enum status status = core_check(conf, error);
+	if (status == STATUS_OK)
+		status = ingest_set_limits(core->ingest, conf);
 	if (status != STATUS_OK)
-		return error_set(error, status, "ingest.default_tenant is too long");
+		return status;
 	struct writer_limits limits = writer_limits_of(conf);
 	writer_set_limits(core->writer, &limits);
 	return STATUS_OK;

@@ -34,6 +34,8 @@ struct core {
  */
 enum status core_start(struct core *core, const struct conf *conf, const char *store_dir,
 	struct metric_registry *registry, struct error *error) MUST_CHECK;
+/* Whether core_reload would take these over. */
+enum status core_check(const struct conf *conf, struct error *error) MUST_CHECK;
 /* Takes over the settings that can change.  Any thread, one at a time. */
 enum status core_reload(struct core *core, const struct conf *conf, struct error *error) MUST_CHECK;
 /*

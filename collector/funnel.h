@@ -29,6 +29,8 @@ struct ingest_options {
 enum status ingest_create(
 	struct ingest **ingest, const struct ingest_options *options, const struct conf *conf) MUST_CHECK;
 void ingest_destroy(struct ingest **ingest); /* workers must be destroyed first */
+/* STATUS_INVALID: ingest_set_limits would refuse these. */
+enum status ingest_check_limits(const struct conf *conf) MUST_CHECK;
 /* Takes over the ingest.* settings that can change while it runs, for batches to come.  Any thread. */
 enum status ingest_set_limits(struct ingest *ingest, const struct conf *conf) MUST_CHECK;
 /* From now on submit answers status and reason at once (a full disk); STATUS_OK: takes events again.  Any thread. */

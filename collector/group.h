@@ -48,7 +48,7 @@ void group_begin(struct group *group, struct store_txn *txn);
 void group_add(struct group *group, struct batch *batch);
 /* Puts what is left. STATUS_OK, or why the transaction must be aborted. */
 enum status group_end(struct group *group) MUST_CHECK;
-/* Takes the ids of a batch out of the window again; the newest batch first. */
+/* Takes the ids of a batch out of the window again. */
 void group_undo(struct group *group, const struct batch *batch);
 /* After the commit: adds the batch's calls to their metrics. */
 void group_observe(const struct batch *batch);

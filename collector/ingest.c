@@ -52,16 +52,21 @@ const char *source_name(enum source source)
 	return source_names[source];
 }
 
+enum status ingest_check_limits(const struct conf *conf)
+{
+	return strlen(conf->ingest_default_tenant) > TENANT_BYTES_MAX ? STATUS_INVALID : STATUS_OK;
+}
+
 enum status ingest_set_limits(struct ingest *ingest, const struct conf *conf)
 {
-	size_t len = strlen(conf->ingest_default_tenant);
-	if (len > TENANT_BYTES_MAX)
-		return STATUS_INVALID;
+	enum status status = ingest_check_limits(conf);
+	if (status != STATUS_OK)
+		return status;
 	pthread_mutex_lock(&ingest->lock);
 	ingest->limits.event_bytes_max = conf->ingest_event_bytes_max;
 	ingest->limits.payload_bytes_max = conf->ingest_payload_bytes_max;
 	ingest->limits.depth_max = (unsigned)conf->ingest_depth_max;
-	memcpy(ingest->limits.tenant, conf->ingest_default_tenant, len + 1);
+	memcpy(ingest->limits.tenant, conf->ingest_default_tenant, strlen(conf->ingest_default_tenant) + 1);
 	atomic_fetch_add(&ingest->limits_version, 1);
 	pthread_mutex_unlock(&ingest->lock);
 	return STATUS_OK;

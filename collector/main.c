@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -46,6 +47,7 @@ struct daemon {
 	struct udp *udp;
 	struct query_api *query;
 	struct http_server *http;
+	_Atomic int64_t drain_time_max; /* ns */
 	pthread_mutex_t reload_lock; /* a signal and POST /-/reload may come together */
 };
 
@@ -108,16 +110,20 @@ static void note_config_change(struct daemon *daemon, const struct buf *restart)
 	buf_finish(&detail);
 }
 
+/* All or nothing: what can fail comes before what changes something. */
 static enum status take_over(struct daemon *daemon, const struct conf *wanted, struct error *error)
 {
-	enum status status = core_reload(&daemon->core, wanted, error);
+	enum status status = core_check(wanted, error);
 	if (status == STATUS_OK && daemon->http)
 		status = http_server_reload(daemon->http, wanted, error);
 	if (status == STATUS_OK)
-		query_api_set_time_max(daemon->query, wanted->query_time_max);
-	if (status == STATUS_OK)
-		set_log_level(wanted);
-	return status;
+		status = core_reload(&daemon->core, wanted, error);
+	if (status != STATUS_OK)
+		return status;
+	query_api_set_time_max(daemon->query, wanted->query_time_max);
+	atomic_store(&daemon->drain_time_max, wanted->lifecycle_drain_time_max);
+	set_log_level(wanted);
+	return STATUS_OK;
 }
 
 /* What SIGHUP does: a bad file keeps the settings there are. */
@@ -214,7 +220,7 @@ static bool daemon_stop(struct daemon *daemon)
 		http_server_stop(daemon->http);
 	udp_stop(&daemon->udp);
 	if (daemon->http)
-		http_server_destroy(&daemon->http, daemon->conf.lifecycle_drain_time_max / 2);
+		http_server_destroy(&daemon->http, atomic_load(&daemon->drain_time_max) / 2);
 	query_api_destroy(&daemon->query);
 	bool clean = core_stop(&daemon->core);
 	metric_registry_destroy(&daemon->registry);
@@ -291,13 +297,13 @@ static void end_at_once(int number)
 }
 
 /* From now on a second signal, or too long a stop, ends the process. */
-static void bound_the_stop(const struct conf *conf)
+static void bound_the_stop(int64_t time_max)
 {
 	struct sigaction action = {.sa_handler = end_at_once};
 	(void)sigaction(SIGTERM, &action, NULL);
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGALRM, &action, NULL);
-	(void)alarm((unsigned)((conf->lifecycle_drain_time_max + NS_PER_S - 1) / NS_PER_S));
+	(void)alarm((unsigned)((time_max + NS_PER_S - 1) / NS_PER_S));
 	sigset_t set;
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
@@ -424,7 +430,7 @@ static int run(struct daemon *daemon)
 		daemon->http ? http_server_address(daemon->http) : "off", "udp",
 		daemon->udp ? udp_address(daemon->udp) : "off", NULL);
 	run_until_signal(daemon);
-	bound_the_stop(&daemon->conf);
+	bound_the_stop(atomic_load(&daemon->drain_time_max));
 	if (daemon->arguments.ready_file)
 		(void)unlink(daemon->arguments.ready_file);
 	if (!daemon_stop(daemon)) {
@@ -452,6 +458,7 @@ int main(int argc, char **argv)
 		return EXIT_USE;
 	}
 	set_log_level(&daemon.conf);
+	atomic_store(&daemon.drain_time_max, daemon.conf.lifecycle_drain_time_max);
 	if (daemon.arguments.print_config || daemon.arguments.check_config) {
 		code = daemon.arguments.print_config ? print_conf(&daemon.conf) : EXIT_OK;
 		conf_finish(&daemon.conf);

@@ -152,10 +152,8 @@ void upkeep_prune(struct upkeep *upkeep, struct store *store, const struct write
 	struct store_prune_result result = {0};
 	enum status status =
 		store_prune(store, timestamp_now() - limits->retention_age_ns, limits->retention_bytes, &result);
-	if (status != STATUS_OK) {
+	if (status != STATUS_OK)
 		log_line(LOG_LEVEL_ERROR, "removing old segments failed", "reason", status_text(status), NULL);
-		return;
-	}
 	if (result.segments == 0)
 		return;
 	struct detail detail;

@@ -24,7 +24,8 @@ enum {
 	GROUP_BYTES_MAX = 16 * 1024 * 1024,       /* of batches in one commit */
 	TAIL_BYTES_MAX = 8 * 1024 * 1024,         /* a block is due with more */
 	BACKLOG_EVENTS_MAX = 64 * BLOCK_ROWS_MAX, /* more unsealed events, and the writer waits for the sealer */
-	OWN_TEXT_BYTES_MAX = 2 * LEDGER_NOTES_BYTES_MAX,
+	OWN_TEXT_BYTES_MAX =
+		2 * LEDGER_NOTES_BYTES_MAX + 4096, /* what waited, what came since, and a note on the lost */
 	STATE_BYTES_MAX = 64 * 1024,
 };
 
@@ -53,7 +54,9 @@ struct writer {
 	uint64_t oldest_put, oldest_stored;              /* OLDEST_STATE: in the transaction, in the store */
 	int64_t ticked_at, seal_retry_at, roll_retry_at; /* elapsed */
 	bool sealed_in_txn;
-	bool own_in_commit; /* own_text is in the batches of the commit at hand */
+	bool own_in_commit;  /* own_text is in the batches of the commit at hand */
+	bool marked_running; /* the store says that a process writes to it, and has not stopped */
+	bool damaged;
 	bool clean;
 };
 
@@ -90,7 +93,7 @@ static void put_sealed(struct writer *writer, struct store_txn *txn)
 }
 
 /* Whether the ledger's notes of what happened until now are in the transaction. */
-static bool has_notes(const struct writer *writer, struct batch *batches)
+static bool notes_are_in(const struct writer *writer, struct batch *batches)
 {
 	for (struct batch *batch = batches; batch; batch = next_of(batch))
 		if (batch->source == SOURCE_LEDGER)
@@ -104,7 +107,7 @@ static void put_oldest(struct writer *writer, struct store_txn *txn, struct batc
 	char digits[24];
 	uint64_t oldest = store_first_seq(writer->parts.store);
 	writer->oldest_put = writer->oldest_stored;
-	if (oldest == writer->oldest_stored || !has_notes(writer, batches))
+	if (oldest == writer->oldest_stored || !notes_are_in(writer, batches))
 		return;
 	int len = snprintf(digits, sizeof(digits), "%" PRIu64, oldest);
 	store_put_state(txn, OLDEST_STATE, (struct text){digits, (size_t)len});
@@ -127,6 +130,8 @@ static enum status fill_txn(struct writer *writer, struct store_txn *txn, struct
 	status = buf_status(&writer->state);
 	if (status == STATUS_OK)
 		store_put_state(txn, COUNTERS_STATE, buf_text(&writer->state));
+	if (!writer->marked_running)
+		store_put_state(txn, CLEAN_STATE, TEXT("0"));
 	return status;
 }
 
@@ -146,6 +151,7 @@ static enum status write_txn(struct writer *writer, struct batch *batches)
 	metric_observe(writer->parts.commit_duration, timestamp_elapsed() - began);
 	if (status == STATUS_OK) {
 		writer->changes_stored = changes;
+		writer->marked_running = true;
 		writer->oldest_stored = writer->oldest_put;
 	}
 	return status;
@@ -217,7 +223,8 @@ static struct batch *append_own(struct writer *writer, struct batch *batches)
 {
 	if (writer->own_in_commit)
 		return batches;
-	if (ledger_has_notes(writer->parts.ledger))
+	/* In a long outage the rest waits in the ledger, which counts what it has no room for. */
+	if (ledger_has_notes(writer->parts.ledger) && writer->own_text.len <= LEDGER_NOTES_BYTES_MAX)
 		ledger_take(writer->parts.ledger, &writer->own_text);
 	if (writer->own_text.len == 0)
 		return batches;
@@ -243,6 +250,16 @@ static void forget_findings(struct batch *batches)
 	}
 }
 
+/* The file is not what was acknowledged: going on would hide it. */
+static void stop_for_damage(struct writer *writer)
+{
+	if (writer->damaged)
+		return;
+	writer->damaged = true;
+	log_line(LOG_LEVEL_ERROR, "the store is damaged: stopping", NULL);
+	(void)kill(getpid(), SIGTERM);
+}
+
 static void roll_if_due(struct writer *writer);
 
 static enum status commit(struct writer *writer, struct batch *batches)
@@ -265,6 +282,8 @@ static enum status commit(struct writer *writer, struct batch *batches)
 	} else {
 		undo(writer, batches, status);
 	}
+	if (status == STATUS_DAMAGED)
+		stop_for_damage(writer);
 	writer->own_in_commit = is_inner;
 	while (batches) {
 		struct batch *next = next_of(batches);
@@ -332,14 +351,8 @@ static void check_space(struct writer *writer, const struct writer_limits *limit
 static void commit_or_begin_outage(struct writer *writer, struct batch *batches)
 {
 	enum status status = commit(writer, batches);
-	if (status == STATUS_OK)
-		return;
-	begin_outage(writer, reason_of(status));
-	if (status == STATUS_DAMAGED) {
-		/* The file is not what was acknowledged: going on would hide it. */
-		log_line(LOG_LEVEL_ERROR, "the store is damaged: stopping", NULL);
-		(void)kill(getpid(), SIGTERM);
-	}
+	if (status != STATUS_OK)
+		begin_outage(writer, reason_of(status));
 }
 
 /* --- sealing and rolling over --- */
@@ -408,10 +421,15 @@ static void tick(struct writer *writer, const struct writer_limits *limits)
 	check_space(writer, limits);
 }
 
+static bool has_notes(const struct writer *writer)
+{
+	return ledger_has_notes(writer->parts.ledger) || writer->own_text.len > 0;
+}
+
 /* Whether there is anything to commit beside batches. */
 static bool has_changes(const struct writer *writer)
 {
-	return ledger_has_notes(writer->parts.ledger) || writer->own_text.len > 0 || sealer_is_done(writer->sealer);
+	return has_notes(writer) || sealer_is_done(writer->sealer);
 }
 
 static void run_once(struct writer *writer)
@@ -432,16 +450,14 @@ static void run_once(struct writer *writer)
 	begin_seal_if_due(writer, limits.block_age_ns_max);
 }
 
-static void put_clean(struct writer *writer, bool clean)
+static enum status put_clean(struct writer *writer)
 {
 	struct store_txn *txn = NULL;
 	enum status status = store_begin(writer->parts.store, &txn);
-	if (status == STATUS_OK) {
-		store_put_state(txn, CLEAN_STATE, clean ? TEXT("1") : TEXT("0"));
-		status = store_commit(&txn);
-	}
 	if (status != STATUS_OK)
-		writer->clean = false;
+		return status;
+	store_put_state(txn, CLEAN_STATE, TEXT("1"));
+	return store_commit(&txn);
 }
 
 /* Segments that the last process removed, and was ended before that was on record. */
@@ -485,7 +501,6 @@ static void note_start(struct writer *writer)
 		ledger_note(writer->parts.ledger, "gap", (struct text){detail, (size_t)len});
 	}
 	note_untold_prune(writer);
-	put_clean(writer, false);
 }
 
 static void finish(struct writer *writer)
@@ -493,10 +508,17 @@ static void finish(struct writer *writer)
 	upkeep_note_losses(&writer->upkeep, writer->parts.counters, writer->parts.ledger, true);
 	upkeep_note_conflicts(&writer->conflicts, writer->parts.ledger);
 	ledger_note(writer->parts.ledger, "stop", TEXT("{}"));
-	writer->clean = true;
-	if (commit(writer, NULL) != STATUS_OK || seal_all(writer) != STATUS_OK)
-		writer->clean = false;
-	put_clean(writer, writer->clean);
+	/* Twice at most: what an outage kept back, and what waited behind it. */
+	enum status status = commit(writer, NULL);
+	if (status == STATUS_OK && has_notes(writer))
+		status = commit(writer, NULL);
+	if (status == STATUS_OK && has_notes(writer))
+		status = STATUS_NO_MEMORY;
+	if (status == STATUS_OK)
+		status = seal_all(writer);
+	if (status == STATUS_OK)
+		status = put_clean(writer);
+	writer->clean = status == STATUS_OK;
 }
 
 static void *writer_main(void *context)

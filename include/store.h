@@ -76,7 +76,7 @@ struct store_prune_result {
 	int64_t last_recv_time;
 };
 /* Unlinks sealed segments whose newest event is older than recv_time_min, and the oldest ones beyond bytes_max (0: no
- * limit); never the active one, nor one a reader holds. */
+ * limit); never the active one, nor one a reader holds.  *result is what was removed, also before a failure. */
 enum status store_prune(
 	struct store *store, int64_t recv_time_min, uint64_t bytes_max, struct store_prune_result *result) MUST_CHECK;
 

@@ -75,7 +75,6 @@ enum status store_prune(
 	}
 	if (status == STATUS_BUSY)
 		status = STATUS_OK;
-	if (status == STATUS_OK)
-		*result = done;
+	*result = done;
 	return status;
 }

@@ -181,6 +181,24 @@ def test_a_bad_file_keeps_the_settings_and_says_so(make_daemon):
     assert daemon.metric("mcpledger_config_last_reload_successful") == 1
 
 
+def test_a_reload_is_taken_over_whole_or_not_at_all(make_daemon):
+    daemon = make_daemon(config="ingest:\n  payload_bytes_max: 4MiB\n")
+    (daemon.folder / "mcpledger.yaml").write_text(
+        "ingest:\n  payload_bytes_max: 1KiB\nhttp:\n  tokens_file: /nonexistent/tokens\n")
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for_log("the configuration was not taken over")
+    call = ledgerlib.tool_call(id="still-whole", request={"text": "y" * 3000})
+    daemon.accept(call)
+    assert stored_request(daemon, "still-whole")["request"] == call["request"]
+
+
+def test_sighup_takes_over_how_long_a_stop_may_take(make_daemon):
+    daemon = make_daemon(config="lifecycle:\n  drain_time_max: 10m\n")
+    reload(daemon, "lifecycle:\n  drain_time_max: 2s\n")
+    with held_answer(daemon):
+        daemon.stop()
+
+
 # -- starting --
 
 
