@@ -48,7 +48,7 @@ struct daemon {
 	struct query_api *query;
 	struct http_server *http;
 	_Atomic int64_t drain_time_max; /* ns */
-	pthread_mutex_t reload_lock; /* a signal and POST /-/reload may come together */
+	pthread_mutex_t reload_lock;    /* a signal and POST /-/reload may come together */
 };
 
 static void say_error(const struct error *error)
