@@ -21,23 +21,28 @@ static_assert(sizeof(struct counts) == COUNTS_MEMBERS * sizeof(uint64_t), "a str
 void counters_init(struct counters *counters)
 {
 	memset(counters, 0, sizeof(*counters));
+	pthread_mutex_init(&counters->lock, NULL);
 }
 
 void counters_add(struct counters *counters, enum source source, const struct counts *counts)
 {
 	const uint64_t *from = &counts->received;
+	pthread_mutex_lock(&counters->lock);
 	for (size_t i = 0; i < COUNTS_MEMBERS; i++) {
 		if (from[i])
 			atomic_fetch_add_explicit(&counters->totals[source][i], from[i], memory_order_relaxed);
 	}
 	atomic_fetch_add_explicit(&counters->changes, 1, memory_order_release);
+	pthread_mutex_unlock(&counters->lock);
 }
 
-void counters_get(const struct counters *counters, enum source source, struct counts *counts)
+void counters_get(struct counters *counters, enum source source, struct counts *counts)
 {
 	uint64_t *to = &counts->received;
+	pthread_mutex_lock(&counters->lock);
 	for (size_t i = 0; i < COUNTS_MEMBERS; i++)
 		to[i] = atomic_load_explicit(&counters->totals[source][i], memory_order_relaxed);
+	pthread_mutex_unlock(&counters->lock);
 }
 
 static void put_number(struct buf *out, uint64_t number)
@@ -52,15 +57,16 @@ static void put_head(struct buf *out)
 	buf_put(out, head, sizeof(head));
 }
 
-void counters_put(const struct counters *counters, const struct counts more[SOURCE_COUNT], struct buf *out)
+void counters_put(struct counters *counters, const struct counts more[SOURCE_COUNT], struct buf *out)
 {
 	put_head(out);
 	for (unsigned source = 0; source < SOURCE_COUNT; source++) {
 		const uint64_t *added = more ? &more[source].received : NULL;
-		for (size_t i = 0; i < COUNTS_MEMBERS; i++) {
-			uint64_t total = atomic_load_explicit(&counters->totals[source][i], memory_order_relaxed);
-			put_number(out, total + (added ? added[i] : 0));
-		}
+		struct counts counts;
+		counters_get(counters, (enum source)source, &counts);
+		const uint64_t *total = &counts.received;
+		for (size_t i = 0; i < COUNTS_MEMBERS; i++)
+			put_number(out, total[i] + (added ? added[i] : 0));
 		for (size_t reason = 0; reason < REASON_COUNT; reason++)
 			put_number(out, counters->rejected_noted[source][reason]);
 		for (size_t reason = 0; reason < REASON_COUNT; reason++)

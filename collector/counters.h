@@ -8,6 +8,7 @@
 #ifndef MCPLEDGER_COUNTERS_H
 #define MCPLEDGER_COUNTERS_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "ingest.h"
@@ -23,6 +24,7 @@ struct counts {
 enum { COUNTS_MEMBERS = 3 + 2 * REASON_COUNT }; /* a struct counts is so many uint64_t */
 
 struct counters {
+	pthread_mutex_t lock; /* of additions: who takes a source's counts, or stores them, never sees half of one */
 	_Atomic uint64_t totals[SOURCE_COUNT][COUNTS_MEMBERS];
 	_Atomic uint64_t changes;                            /* rises with every change */
 	uint64_t rejected_noted[SOURCE_COUNT][REASON_COUNT]; /* the writer's thread */
@@ -32,9 +34,9 @@ struct counters {
 void counters_init(struct counters *counters);
 /* Any thread. */
 void counters_add(struct counters *counters, enum source source, const struct counts *counts);
-void counters_get(const struct counters *counters, enum source source, struct counts *counts);
+void counters_get(struct counters *counters, enum source source, struct counts *counts);
 /* Appends the state to store: the totals, with `more` (per source; NULL: nothing) added.  Writer's thread. */
-void counters_put(const struct counters *counters, const struct counts more[SOURCE_COUNT], struct buf *out);
+void counters_put(struct counters *counters, const struct counts more[SOURCE_COUNT], struct buf *out);
 /* Reads what counters_put wrote, also by a version that knew fewer sources or reasons. STATUS_DAMAGED. */
 enum status counters_load(struct counters *counters, struct text state) MUST_CHECK;
 

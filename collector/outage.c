@@ -9,7 +9,7 @@
 
 enum { RESERVE_SHARE = 16, MARGIN_SHARE = 4, DETAIL_BYTES = 256 };
 
-static uint64_t total_dropped(const struct counters *counters, enum reason reason)
+static uint64_t total_dropped(struct counters *counters, enum reason reason)
 {
 	uint64_t total = 0;
 	for (unsigned source = 0; source < SOURCE_COUNT; source++) {
@@ -20,7 +20,7 @@ static uint64_t total_dropped(const struct counters *counters, enum reason reaso
 	return total;
 }
 
-void outage_begin(struct outage *outage, enum reason reason, struct store *store, const struct counters *counters,
+void outage_begin(struct outage *outage, enum reason reason, struct store *store, struct counters *counters,
 	struct ledger *ledger)
 {
 	atomic_store(&outage->reason, (int)reason);
@@ -34,7 +34,7 @@ void outage_begin(struct outage *outage, enum reason reason, struct store *store
 	store_ballast_release(store);
 }
 
-void outage_end(struct outage *outage, const struct counters *counters, struct ledger *ledger)
+void outage_end(struct outage *outage, struct counters *counters, struct ledger *ledger)
 {
 	enum reason reason = outage_reason(outage);
 	char detail[DETAIL_BYTES];

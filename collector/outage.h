@@ -16,10 +16,10 @@ struct outage {
 };
 
 /* Begins one: logs it, notes it, and gives the ballast back for the commit of the note. */
-void outage_begin(struct outage *outage, enum reason reason, struct store *store, const struct counters *counters,
+void outage_begin(struct outage *outage, enum reason reason, struct store *store, struct counters *counters,
 	struct ledger *ledger);
 /* It is over: notes its window and what was dropped in it. */
-void outage_end(struct outage *outage, const struct counters *counters, struct ledger *ledger);
+void outage_end(struct outage *outage, struct counters *counters, struct ledger *ledger);
 static inline enum reason outage_reason(const struct outage *outage)
 {
 	return (enum reason)atomic_load(&outage->reason);

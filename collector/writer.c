@@ -212,9 +212,9 @@ static void answer(struct writer *writer, struct batch *batch, enum status statu
 		.reject_count = (uint32_t)(batch->rejects.len / sizeof(struct ingest_reject)),
 		.rejects = (const struct ingest_reject *)batch->rejects.at,
 	};
+	budget_give(writer->parts.budget, batch->budget_bytes); /* first: who is answered may send the next body */
 	if (batch->done)
 		batch->done(batch->context, &result);
-	budget_give(writer->parts.budget, batch->budget_bytes);
 	batch_release(writer->parts.pool, batch);
 }
 

@@ -76,12 +76,37 @@ static void test_a_damaged_state_is_refused(void **unused)
 	buf_finish(&state);
 }
 
+static void *add_drops(void *context)
+{
+	struct counts counts = {.received = 3, .stored = 1};
+	counts.dropped[REASON_QUEUE_FULL] = 2;
+	for (unsigned i = 0; i < 20000; i++)
+		counters_add(context, SOURCE_UDP, &counts);
+	return NULL;
+}
+
+static void test_a_look_at_the_counts_never_sees_half_of_an_addition(void **unused)
+{
+	(void)unused;
+	struct counters counters;
+	counters_init(&counters);
+	pthread_t thread;
+	assert_int_equal(pthread_create(&thread, NULL, add_drops, &counters), 0);
+	struct counts counts = {0};
+	while (counts.received < 60000) {
+		counters_get(&counters, SOURCE_UDP, &counts);
+		assert_int_equal(counts.received, counts.stored + counts.dropped[REASON_QUEUE_FULL]);
+	}
+	pthread_join(thread, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stored_counters_come_back_with_what_the_transaction_adds),
 		cmocka_unit_test(test_the_state_of_a_version_with_fewer_sources_and_reasons_is_read),
 		cmocka_unit_test(test_a_damaged_state_is_refused),
+		cmocka_unit_test(test_a_look_at_the_counts_never_sees_half_of_an_addition),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
