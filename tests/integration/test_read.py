@@ -394,11 +394,17 @@ def answers_of(store, run=ledgerlib.run_cli):
             (run("--data", store, *arguments, "--utc", status=None) for arguments in READING[:-3])]
 
 
-def run_cli_as_nobody(*arguments, status=0):
-    done = subprocess.run([str(ledgerlib.CLI), *map(str, arguments)], capture_output=True, timeout=60, check=False,
-                          env=ledgerlib.clean_environment(), **({"user": NOBODY} if os.geteuid() == 0 else {}))
-    assert status is None or done.returncode == status, done.stderr
-    return done
+def cli_of_nobody(folder):
+    """Runs the command line as a user who owns nothing, from a copy that this user can reach wherever the build is."""
+    program = shutil.copy(ledgerlib.CLI, folder / "mcpledger")
+
+    def run(*arguments, status=0):
+        done = subprocess.run([str(program), *map(str, arguments)], capture_output=True, timeout=60, check=False,
+                              cwd=folder, env=ledgerlib.clean_environment(),
+                              **({"user": NOBODY} if os.geteuid() == 0 else {}))
+        assert status is None or done.returncode == status, done.stderr
+        return done
+    return run
 
 
 def test_a_copy_gives_the_same_answers(stopped, tmp_path):
@@ -429,8 +435,7 @@ def test_a_directory_that_may_only_be_read_gives_the_same_answers(stopped):
         for path in copy.rglob("*"):
             path.chmod(0o555 if path.is_dir() else 0o444)
         copy.chmod(0o555)
-        if run_cli_as_nobody("version", status=None).returncode != 0:
-            pytest.skip("the build can't be run by another user")
+        run_cli_as_nobody = cli_of_nobody(folder)
         before = sorted(path.name for path in copy.iterdir())
         assert answers_of(copy, run_cli_as_nobody) == answers_of(stopped)
         assert sorted(path.name for path in copy.iterdir()) == before
