@@ -1,5 +1,7 @@
 #include "filter.h"
 
+#include "nearest.h"
+
 /* The names a person may write before the colon.  Paths of fields and of payload members come on top. */
 
 static const struct short_name {
@@ -31,7 +33,7 @@ static const struct short_name {
 	{"after", false, 1, {FIELD_TIME}},
 	{"before", false, 1, {FIELD_TIME}},
 };
-enum { SHORT_NAMES = sizeof(short_names) / sizeof(short_names[0]), NAME_MAX_BYTES = 64 };
+enum { SHORT_NAMES = sizeof(short_names) / sizeof(short_names[0]) };
 
 /* Not `detail` of the collector's own events: a search over HTTP is on record there, and the next one would find it. */
 const uint8_t filter_text_fields[] = {FIELD_REQUEST, FIELD_RESPONSE, FIELD_ERROR_MESSAGE, FIELD_INTENT, FIELD_ATTRS,
@@ -74,48 +76,15 @@ struct field_name field_name_find(struct text name)
 	return find_inner_path(name);
 }
 
-/* Edits (insert, delete, replace) between two names of at most NAME_MAX_BYTES. */
-static size_t distance(struct text a, struct text b)
-{
-	size_t row[NAME_MAX_BYTES + 1];
-	for (size_t j = 0; j <= b.len; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= a.len; i++) {
-		size_t diagonal = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= b.len; j++) {
-			size_t replaced = diagonal + (a.at[i - 1] != b.at[j - 1]);
-			size_t least = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
-			diagonal = row[j];
-			row[j] = replaced < least ? replaced : least;
-		}
-	}
-	return row[b.len];
-}
-
-static void try_name(struct text name, const char *known, const char **best, size_t *best_distance)
-{
-	struct text other = text_of(known);
-	if (other.len > NAME_MAX_BYTES)
-		return;
-	size_t edits = distance(name, other);
-	if (edits < *best_distance) {
-		*best_distance = edits;
-		*best = known;
-	}
-}
-
 const char *field_name_nearest(struct text name)
 {
-	if (name.len == 0 || name.len > NAME_MAX_BYTES)
-		return NULL;
-	const char *best = NULL;
-	size_t best_distance = name.len / 3 + 2;
+	struct nearest nearest;
+	nearest_init(&nearest, name);
 	for (size_t i = 0; i < SHORT_NAMES; i++)
-		try_name(name, short_names[i].name, &best, &best_distance);
+		nearest_offer(&nearest, short_names[i].name);
 	const uint8_t *order = NULL;
 	size_t count = field_order(&order);
 	for (size_t i = 0; i < count; i++)
-		try_name(name, field_info(order[i])->path, &best, &best_distance);
-	return best;
+		nearest_offer(&nearest, field_info(order[i])->path);
+	return nearest.name;
 }
