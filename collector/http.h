@@ -42,7 +42,7 @@ enum status http_server_create(
 const char *http_server_address(const struct http_server *server);
 /* Takes over http.hosts and http.tokens_file of conf.  On failure everything stays as it is.  Any thread. */
 enum status http_server_reload(struct http_server *server, const struct conf *conf, struct error *error) MUST_CHECK;
-/* Begins to stop: closes the listener, answers 503 to new requests, cancels queries.  Returns at once. */
+/* Begins to stop: closes new connections, answers 503 to new requests, cancels queries.  Returns at once. */
 void http_server_stop(struct http_server *server);
 /*
  * Stops.  Requests that wait for their commit are waited for, their answers at most time_max_ns after that; then every

@@ -396,6 +396,64 @@ static void a_stop_cancels_queries_and_waits_for_commits(void **state)
 	close(ingest);
 }
 
+static void a_stopping_server_closes_new_connections(void **state)
+{
+	(void)state;
+	start(NULL);
+	funnel.holds = true;
+	int ingest = dial();
+	const char *request = "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}";
+	send_all(ingest, request, strlen(request));
+	wait_held(1);
+	http_server_stop(server);
+	int late = dial();
+	send_all(late, request, strlen(request));
+	assert_int_equal(receive_until(late, answer, sizeof(answer), NULL), 0);
+	close(late);
+	release_all();
+	http_server_destroy(&server, NS_PER_S);
+	(void)receive_until(ingest, answer, sizeof(answer), NULL);
+	assert_code(answer, "200");
+	close(ingest);
+}
+
+static _Atomic int dialled_port; /* 0: nobody dials any more */
+
+/* Connects without a pause to whatever listens; a refusal is as good as an answer. */
+static void *dial_without_end(void *unused)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	(void)unused;
+	for (int port = atomic_load(&dialled_port); port; port = atomic_load(&dialled_port)) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		address.sin_port = htons((uint16_t)port);
+		if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+			send_all(fd, "GET /healthz HTTP/1.1\r\n", 23);
+		/* Closed by a reset, so that no port is used up by waiting. */
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
+		close(fd);
+	}
+	return NULL;
+}
+
+static void a_server_stops_while_clients_connect(void **state)
+{
+	(void)state;
+	const char *asked = getenv("MCPLEDGER_TEST_STOPS"); /* more for a long run */
+	pthread_t dialler;
+	atomic_store(&dialled_port, 1);
+	assert_int_equal(pthread_create(&dialler, NULL, dial_without_end, NULL), 0);
+	for (int left = asked ? atoi(asked) : 100; left; left--) {
+		start(NULL);
+		atomic_store(&dialled_port, atoi(strrchr(http_server_address(server), ':') + 1));
+		assert_code(get("/healthz", ""), "200");
+		assert_int_equal(stop(NULL), 0);
+	}
+	atomic_store(&dialled_port, 0);
+	pthread_join(dialler, NULL);
+	start(NULL);
+}
+
 /* --- tests: tokens, listeners --- */
 
 #define DIGEST_OF_ABC "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -538,6 +596,8 @@ int main(void)
 		HTTP_TEST(long_answers_stream_whole_and_in_order),
 		HTTP_TEST(a_query_ends_when_its_client_leaves),
 		HTTP_TEST(a_stop_cancels_queries_and_waits_for_commits),
+		HTTP_TEST(a_stopping_server_closes_new_connections),
+		HTTP_TEST(a_server_stops_while_clients_connect),
 		HTTP_TEST(scopes_decide_what_a_token_may),
 		HTTP_TEST(listeners_that_cannot_be_are_refused_by_name),
 		HTTP_TEST(a_unix_socket_is_private_and_removed),
