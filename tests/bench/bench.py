@@ -8,30 +8,22 @@ machine's speed swings, so the speed of zlib level 1 on the same text is measure
 import argparse
 import json
 import os
-import re
 import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import zlib
 from pathlib import Path
 
 import corpus
+from daemon import CACHE, ROOT, Daemon, Sampler, cpu_seconds, disk_bytes, post_all
 
-ROOT = Path(__file__).resolve().parents[2]
-CACHE = ROOT / ".cache" / "bench"
 SHARED_DATA = Path(os.environ.get("MCPLEDGER_TEST_DATA", ROOT.parent / "shared" / "data"))
 SHARED_CORPUS = SHARED_DATA.parent / "tools" / "bench_corpus.py"
 CORPUS_AGE_MAX_S = 6 * 3600  # times in it must stay near the clock, or events are marked time_suspect
 ZLIB_SAMPLE_BYTES = 32 << 20
-SAMPLE_EVERY_S = 0.02
-START_SECONDS, STOP_SECONDS = 30, 120
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def corpus_file(options):
@@ -76,89 +68,6 @@ def zlib_speed(bodies):
     return len(sample) / 1e6 / (time.process_time() - before)
 
 
-class Sampler(threading.Thread):
-    """Watches the daemon's anonymous memory."""
-
-    def __init__(self, pid):
-        super().__init__(daemon=True)
-        self.path = f"/proc/{pid}/status"
-        self.peak_kib = 0
-        self.done = threading.Event()
-
-    def run(self):
-        while not self.done.wait(SAMPLE_EVERY_S):
-            try:
-                with open(self.path) as status:
-                    found = re.search(r"^RssAnon:\s+(\d+)", status.read(), re.M)
-            except OSError:
-                return
-            if found:
-                self.peak_kib = max(self.peak_kib, int(found.group(1)))
-
-
-class Poster(threading.Thread):
-    """One keep-alive connection that takes bodies until none is left."""
-
-    def __init__(self, address, bodies, lock):
-        super().__init__(daemon=True)
-        self.socket = socket.create_connection(address)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.bodies, self.lock = bodies, lock
-        self.accepted = 0
-        self.latencies = []
-        self.problem = None
-
-    def run(self):
-        try:
-            with self.socket, self.socket.makefile("rb") as answers:
-                while (body := self.next_body()) is not None:
-                    self.post(body, answers)
-        except (OSError, ValueError) as problem:
-            self.problem = problem
-
-    def next_body(self):
-        with self.lock:
-            return next(self.bodies, None)
-
-    def post(self, body, answers):
-        head = f"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-        before = time.perf_counter()
-        self.socket.sendall(head + body)
-        status = answers.readline()
-        length = 0
-        while (line := answers.readline().strip()) != b"":
-            name, _, value = line.partition(b":")
-            if name.lower() == b"content-length":
-                length = int(value)
-        answer = answers.read(length)
-        self.latencies.append(time.perf_counter() - before)
-        if b" 200 " not in status:
-            raise ValueError(f"{status.decode().strip()}: {answer[:300].decode()}")
-        self.accepted += json.loads(answer)["accepted"]
-
-
-def send_over_http(ready, bodies, options):
-    host, port = ready["http"].rsplit(":", 1)
-    queue, lock = iter(bodies), threading.Lock()
-    posters = [Poster((host, int(port)), queue, lock) for _ in range(options.connections)]
-    begin = time.perf_counter()
-    for poster in posters:
-        poster.start()
-    for poster in posters:
-        poster.join()
-    seconds = time.perf_counter() - begin
-    problems = [poster.problem for poster in posters if poster.problem]
-    if problems:
-        sys.exit(f"bench: {problems[0]}")
-    latencies = sorted(latency for poster in posters for latency in poster.latencies)
-    return {
-        "accepted": sum(poster.accepted for poster in posters),
-        "seconds": seconds,
-        "p50_ms": latencies[len(latencies) // 2] * 1e3,
-        "p99_ms": latencies[int(len(latencies) * 0.99)] * 1e3,
-    }
-
-
 def send_over_udp(ready, path, options):
     begin = time.perf_counter()
     command = [options.build / "tests/bench/udp_load", ready["udp"], path, str(options.events), str(options.rate)]
@@ -167,49 +76,20 @@ def send_over_udp(ready, path, options):
     return {"accepted": sent["sent"], "seconds": time.perf_counter() - begin, "p50_ms": 0.0, "p99_ms": 0.0}
 
 
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return int(fields[11]) / TICKS_PER_S, int(fields[12]) / TICKS_PER_S
-
-
-def wait_for(path, process):
-    deadline = time.monotonic() + START_SECONDS
-    while not path.exists():
-        if process.poll() is not None or time.monotonic() > deadline:
-            sys.exit("bench: mcpledgerd did not start; its log is above")
-        time.sleep(0.01)
-    return json.loads(path.read_text())
-
-
-def disk_bytes(store):
-    return sum(file.stat().st_blocks * 512 for file in store.rglob("*") if file.is_file())
-
-
 def run_once(options, path, bodies):
     folder = Path(tempfile.mkdtemp(prefix="mcpledger-bench-", dir=options.folder))
-    ready_path = folder / "ready.json"
-    env = {k: v for k, v in os.environ.items() if not k.startswith("MCPLEDGER_")}
-    env.update(MCPLEDGER_HTTP_LISTEN="127.0.0.1:0", MCPLEDGER_UDP_LISTEN="127.0.0.1:0", MCPLEDGER_LOG_LEVEL="warning")
-    env.update(setting.split("=", 1) for setting in options.set)
-    process = subprocess.Popen(
-        [options.build / "collector/mcpledgerd", "--data", folder / "store", "--ready-file", ready_path], env=env)
     try:
-        ready = wait_for(ready_path, process)
-        sampler = Sampler(process.pid)
-        sampler.start()
-        user_before, system_before = cpu_seconds(process.pid)
-        sent = send_over_udp(ready, path, options) if options.udp else send_over_http(ready, bodies, options)
-        process.send_signal(signal.SIGTERM)
-        watchdog = threading.Timer(STOP_SECONDS, process.kill)
-        watchdog.start()
-        _, status, usage = os.wait4(process.pid, 0)
-        watchdog.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
-        sampler.done.set()
-        if process.returncode != 0:
-            sys.exit(f"bench: mcpledgerd stopped with {process.returncode}")
-        user, system = usage.ru_utime - user_before, usage.ru_stime - system_before
+        with Daemon(options.build, folder / "store", folder / "ready.json", options.set) as daemon:
+            sampler = Sampler(daemon.pid)
+            sampler.start()
+            user_before, system_before = cpu_seconds(daemon.pid)
+            if options.udp:
+                sent = send_over_udp(daemon.ready, path, options)
+            else:
+                sent = post_all(daemon.ready, bodies, options.connections)
+            daemon.stop()
+            sampler.done.set()
+        user, system = daemon.usage.ru_utime - user_before, daemon.usage.ru_stime - system_before
         count = options.events
         return {
             "events_per_s": sent["accepted"] / sent["seconds"],
@@ -224,9 +104,6 @@ def run_once(options, path, bodies):
             "accepted": sent["accepted"],
         }
     finally:
-        if process.returncode is None:
-            process.kill()
-            process.wait()
         if not options.keep:
             shutil.rmtree(folder, ignore_errors=True)
 
