@@ -88,13 +88,14 @@ struct text http_request_path(const struct http_request *request)
 	return request->job->path;
 }
 
-struct text http_request_parameter(const struct http_request *request, const char *name)
+bool http_request_parameter_at(const struct http_request *request, size_t index, struct text *name, struct text *value)
 {
 	const struct http_job *job = request->job;
-	for (size_t i = 0; i < job->parameter_count; i++)
-		if (text_equal(job->parameters[i].name, text_of(name)))
-			return job->parameters[i].value;
-	return (struct text){NULL, 0};
+	if (index >= job->parameter_count)
+		return false;
+	*name = job->parameters[index].name;
+	*value = job->parameters[index].value;
+	return true;
 }
 
 const struct text *http_request_tenants(const struct http_request *request, size_t *count)

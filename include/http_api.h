@@ -15,8 +15,8 @@ struct http_request; /* owned by the server, valid for the handler's time */
 struct http_response;
 
 struct text http_request_path(const struct http_request *request);
-/* A query parameter, decoded; at = NULL where absent. */
-struct text http_request_parameter(const struct http_request *request, const char *name);
+/* The query parameters in their order, decoded; a name may come several times.  false: there are no more. */
+bool http_request_parameter_at(const struct http_request *request, size_t index, struct text *name, struct text *value);
 /* The tenants the caller may read: NULL = all (loopback without tokens, or an admin's credential). */
 const struct text *http_request_tenants(const struct http_request *request, size_t *count);
 struct text http_request_principal(const struct http_request *request); /* name of the credential; "" = none */

@@ -1,50 +1,44 @@
 #include "query.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "ask.h"
 #include "cli.h"
+#include "nearest.h"
 #include "printable.h"
 #include "search.h"
-#include "stats.h"
-#include "timeline.h"
 #include "timestamp.h"
 
 /*
- * Each request opens a reader of its own, reads its parameters into a scan, and writes what the command line would.
- * An answer begins with its first bytes: until then, a failure is told as a problem document; later, it cuts the answer.
+ * Each request opens a reader of its own and writes what the command line would: every verb that reads is a path of its
+ * name, and its options (cli_options.h) are the parameters, with `q` (or `id`) for the words.  An answer begins with its
+ * first bytes: until then, a failure is told as a problem document; later, it cuts the answer.
  *
- *   GET /api/v1/events?q&since&until&time&tenant&limit&cursor&order   items, next_cursor, coverage
- *   GET /api/v1/events/{id}                                           the event; several of one id: with "others"
- *   GET /api/v1/timeline?id|q&since&until&time&tenant                 timelines, coverage
- *   GET /api/v1/stats?by&q&since&until&time&tenant                    items, coverage; without by, the store's figures
- *   GET /api/v1/export?since&until&time&tenant                        NDJSON
- *   GET /api/v1/answer?verb&words&output&…                            what the command line shows; see cli_ask.c
+ *   GET /api/v1/events?q&OPTION…&cursor&order   items, next_cursor, coverage
+ *   GET /api/v1/events/{id}                     the event; several of one id: with "others"
+ *   GET /api/v1/VERB?q&OPTION…                  the verb's JSON; output=ndjson or csv where it has them
+ *   GET /api/v1/answer?verb&words&OPTION…       what the command line shows; see cli_ask.c
  */
 
-enum { ARENA_BYTES_MAX = 256 * 1024 * 1024, PAGE_LIMIT = 100, PAGE_LIMIT_MAX = 10000, SAME_ID_MAX = 100 };
+enum { PAGE_LIMIT = 100, PAGE_LIMIT_MAX = 10000, SAME_ID_MAX = 100, WIDTH_MIN = 60, WIDTH_MAX = 1000 };
+
+static const struct text path_prefix = {"/api/v1/", 8};
 
 struct query_api {
 	struct store *store;
 	_Atomic int64_t time_max_ns;
 };
 
-/* One request. */
+/* One request; cli is the command line that it stands for. */
 struct ask {
 	const struct http_request *request;
 	struct http_response *response;
 	const char *content_type;
 	bool begun;
-	struct arena arena;
-	struct store_reader *reader;
-	struct output out;
-	struct scan scan;
-	struct filter filter;
-	struct coverage coverage;
-	struct text tenant; /* asked for */
-	struct error error;
+	struct cli cli;
+	struct text cursor, order, verb, width, color;
+	struct text tenants[OPTION_LIST_MAX]; /* of the caller's, those asked for */
 };
 
 /* --- answers --- */
@@ -73,7 +67,7 @@ static void put_problem(
 
 static void answer_failure(struct ask *ask, enum status status)
 {
-	struct error *error = &ask->error;
+	struct error *error = &ask->cli.error;
 	if (ask->begun)
 		return;
 	if (error->text[0] == 0)
@@ -100,132 +94,164 @@ static void answer_failure(struct ask *ask, enum status status)
 
 /* --- parameters --- */
 
-static struct text parameter(const struct ask *ask, const char *name)
-{
-	return http_request_parameter(ask->request, name);
-}
-
-static enum status read_time(struct ask *ask, const char *name, int64_t *ns)
-{
-	struct text text = parameter(ask, name);
-	if (text.len == 0 || timestamp_parse_human(text, timestamp_now(), ns) == STATUS_OK)
-		return STATUS_OK;
-	return error_set(
-		&ask->error, STATUS_INVALID, "%s needs a time such as 2026-11-20T10:00:00Z, 2h or yesterday", name);
-}
-
-static enum status read_number(struct ask *ask, const char *name, uint64_t max, uint64_t *number)
-{
-	struct text text = parameter(ask, name);
-	int64_t parsed = 0;
-	if (text.len == 0)
-		return STATUS_OK;
-	if (text.len > 18 || json_integer(text, &parsed) != STATUS_OK || parsed < 1 || (uint64_t)parsed > max)
-		return error_set(&ask->error, STATUS_INVALID, "%s needs a whole number from 1 to %llu", name,
-			(unsigned long long)max);
-	*number = (uint64_t)parsed;
-	return STATUS_OK;
-}
-
-/* The caller's scope, narrowed to the tenant asked for; a tenant outside it finds nothing. */
-static void read_scope(struct ask *ask)
-{
-	size_t count = 0;
-	const struct text *tenants = http_request_tenants(ask->request, &count);
-	ask->scan.tenants = tenants;
-	ask->scan.tenant_count = count;
-	ask->tenant = parameter(ask, "tenant");
-	if (ask->tenant.len == 0)
-		return;
-	bool allowed = tenants == NULL;
-	for (size_t i = 0; i < count; i++)
-		allowed = allowed || text_equal(tenants[i], ask->tenant);
-	ask->scan.tenants = &ask->tenant;
-	ask->scan.tenant_count = allowed;
-}
-
 static bool asker_left(const void *asker)
 {
 	return http_request_cancelled(asker);
 }
 
-static enum status read_range(struct ask *ask)
+/* The parameter of --as-of is as_of. */
+static bool is_parameter_of(size_t option, struct text name)
 {
-	struct scan *scan = &ask->scan;
-	struct text time = parameter(ask, "time");
-	*scan = scan_all(ask->reader);
-	enum status status = read_time(ask, "since", &scan->since);
-	if (status == STATUS_OK)
-		status = read_time(ask, "until", &scan->until);
-	if (status == STATUS_OK && time.len > 0 && !text_equal(time, TEXT("recv")) && !text_equal(time, TEXT("event")))
-		return error_set(&ask->error, STATUS_INVALID, "time is event or recv");
-	scan->by_recv_time = text_equal(time, TEXT("recv"));
-	scan->coverage = &ask->coverage;
-	scan->gives_up = asker_left;
-	scan->asker = ask->request;
-	read_scope(ask);
-	return status;
+	const char *c = option_name(option);
+	if (!option_is_asked(option) || strlen(c) != name.len)
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		if ((c[i] == '-' ? '_' : c[i]) != name.at[i])
+			return false;
+	return true;
 }
 
-static enum status read_words(struct ask *ask)
+static enum status unknown_parameter(struct ask *ask, struct text name)
 {
-	enum status status = filter_parse(parameter(ask, "q"), timestamp_now(), &ask->arena, &ask->filter, &ask->error);
-	ask->scan.filter = &ask->filter;
+	struct nearest nearest;
+	nearest_init(&nearest, name);
+	for (size_t i = 0; i < options_count(); i++)
+		if (option_is_asked(i))
+			nearest_offer(&nearest, option_name(i));
+	int len = name.len < 60 ? (int)name.len : 60;
+	if (nearest.name)
+		return error_set(&ask->cli.error, STATUS_INVALID,
+			"there is no parameter \"%.*s\"; did you mean \"%s\"?", len, name.at, nearest.name);
+	return error_set(&ask->cli.error, STATUS_INVALID, "there is no parameter \"%.*s\"", len, name.at);
+}
+
+static enum status read_parameter(struct ask *ask, struct text name, struct text value)
+{
+	const struct {
+		struct text name, *value;
+	} others[] = {{TEXT("q"), &ask->cli.words}, {TEXT("id"), &ask->cli.words}, {TEXT("words"), &ask->cli.words},
+		{TEXT("cursor"), &ask->cursor}, {TEXT("order"), &ask->order}, {TEXT("verb"), &ask->verb},
+		{TEXT("width"), &ask->width}, {TEXT("color"), &ask->color}};
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (text_equal(name, others[i].name)) {
+			*others[i].value = value;
+			return STATUS_OK;
+		}
+	}
+	for (size_t i = 0; i < options_count(); i++) {
+		if (!is_parameter_of(i, name))
+			continue;
+		struct text copy = arena_copy(&ask->cli.arena, value);
+		if (copy.at == NULL)
+			return STATUS_NO_MEMORY;
+		if (memchr(copy.at, 0, copy.len))
+			return error_set(&ask->cli.error, STATUS_INVALID, "%s holds a NUL byte", option_name(i));
+		return value.len == 0 ? STATUS_OK : option_set(&ask->cli.options, i, copy.at, &ask->cli.error);
+	}
+	return unknown_parameter(ask, name);
+}
+
+/* The caller's scope, narrowed to the tenants asked for; one outside it finds nothing. */
+static void read_scope(struct ask *ask)
+{
+	struct cli *cli = &ask->cli;
+	size_t count = 0;
+	const struct text *allowed = http_request_tenants(ask->request, &count);
+	const struct option_list *asked = &cli->options.tenants;
+	cli->tenants = asked->count > 0 ? ask->tenants : allowed;
+	cli->tenant_count = asked->count > 0 ? 0 : count;
+	for (size_t i = 0; i < asked->count; i++) {
+		bool is_allowed = allowed == NULL;
+		for (size_t j = 0; j < count; j++)
+			is_allowed = is_allowed || text_equal(allowed[j], text_of(asked->items[i]));
+		if (is_allowed)
+			ask->tenants[cli->tenant_count++] = text_of(asked->items[i]);
+	}
+}
+
+static enum status read_request(struct ask *ask, const struct query_api *api)
+{
+	struct cli *cli = &ask->cli;
+	struct text name;
+	struct text value;
+	enum status status = STATUS_OK;
+	for (size_t i = 0; status == STATUS_OK && http_request_parameter_at(ask->request, i, &name, &value); i++)
+		status = read_parameter(ask, name, value);
+	read_scope(ask);
+	cli->deadline = timestamp_elapsed() + atomic_load(&api->time_max_ns);
+	cli->gives_up = asker_left;
+	cli->asker = ask->request;
+	if (status == STATUS_OK)
+		status = store_reader_attach(&cli->readers[0], api->store, &cli->error);
+	cli->reader_count = status == STATUS_OK;
 	return status;
 }
 
 /* --- events --- */
 
 /* A cursor is the direction and the seq to go on with. */
-static enum status read_cursor(struct ask *ask)
+static enum status read_cursor(struct ask *ask, struct scan *scan)
 {
-	struct text cursor = parameter(ask, "cursor");
-	struct text order = parameter(ask, "order");
 	uint64_t seq = 0;
-	ask->scan.backward = order.len == 0 || text_equal(order, TEXT("newest"));
-	if (!ask->scan.backward && !text_equal(order, TEXT("oldest")))
-		return error_set(&ask->error, STATUS_INVALID, "order is newest or oldest");
-	if (cursor.len == 0)
+	scan->backward = ask->order.len == 0 || text_equal(ask->order, TEXT("newest"));
+	if (!scan->backward && !text_equal(ask->order, TEXT("oldest")))
+		return error_set(&ask->cli.error, STATUS_INVALID, "order is newest or oldest");
+	if (ask->cursor.len == 0)
 		return STATUS_OK;
-	struct text digits = {cursor.at + 1, cursor.len - 1};
-	if ((cursor.at[0] != 'b' && cursor.at[0] != 'f') || !match_id_seq(digits, (struct text){"", 0}, &seq))
-		return error_set(&ask->error, STATUS_INVALID, "this cursor is none that an answer gave");
-	ask->scan.backward = cursor.at[0] == 'b';
-	if (ask->scan.backward)
-		ask->scan.seq_last = seq < ask->scan.seq_last ? seq : ask->scan.seq_last;
+	struct text digits = {ask->cursor.at + 1, ask->cursor.len - 1};
+	if ((ask->cursor.at[0] != 'b' && ask->cursor.at[0] != 'f') || !match_id_seq(digits, (struct text){"", 0}, &seq))
+		return error_set(&ask->cli.error, STATUS_INVALID, "this cursor is none that an answer gave");
+	scan->backward = ask->cursor.at[0] == 'b';
+	if (scan->backward)
+		scan_narrow(scan, 0, seq);
 	else
-		ask->scan.seq_first = seq > ask->scan.seq_first ? seq : ask->scan.seq_first;
+		scan_narrow(scan, seq, UINT64_MAX);
 	return STATUS_OK;
+}
+
+static enum status put_page(struct ask *ask, struct scan *scan, uint64_t limit)
+{
+	struct cli *cli = &ask->cli;
+	uint64_t next = 0;
+	buf_put_string(&cli->out.text, "{\"items\":[");
+	enum status status = search_put_page(scan, limit, &cli->out, &next, &cli->error);
+	if (status != STATUS_OK)
+		return status;
+	if (next && scan->backward)
+		scan_narrow(scan, next + 1, UINT64_MAX);
+	else if (next)
+		scan_narrow(scan, 0, next - 1);
+	status = coverage_collect(scan, scan->coverage, &cli->error);
+	buf_put_string(&cli->out.text, "],\"next_cursor\":");
+	if (next)
+		buf_printf(&cli->out.text, "\"%c%llu\"", scan->backward ? 'b' : 'f', (unsigned long long)next);
+	else
+		buf_put_string(&cli->out.text, "null");
+	buf_put_string(&cli->out.text, ",\"coverage\":");
+	coverage_put_json(&cli->out.text, scan->coverage);
+	buf_put_string(&cli->out.text, "}\n");
+	return status;
 }
 
 static enum status answer_events(struct ask *ask)
 {
-	uint64_t limit = PAGE_LIMIT;
-	uint64_t next = 0;
-	enum status status = read_words(ask);
+	struct cli *cli = &ask->cli;
+	const struct option_limit *limit = &cli->options.limit;
+	struct scan scan;
+	struct filter filter;
+	struct coverage coverage = {0};
+	enum status status = filter_parse(cli->words, cli->now, &cli->arena, &filter, &cli->error);
 	if (status == STATUS_OK)
-		status = read_number(ask, "limit", PAGE_LIMIT_MAX, &limit);
-	if (status == STATUS_OK)
-		status = read_cursor(ask);
-	buf_put_string(&ask->out.text, "{\"items\":[");
-	if (status == STATUS_OK)
-		status = search_put_page(&ask->scan, limit, &ask->out, &next, &ask->error);
+		status = cli_scan(cli, &scan);
 	if (status != STATUS_OK)
 		return status;
-	if (next && ask->scan.backward)
-		ask->scan.seq_first = next + 1;
-	else if (next)
-		ask->scan.seq_last = next - 1;
-	status = coverage_collect(&ask->scan, &ask->coverage, &ask->error);
-	buf_put_string(&ask->out.text, "],\"next_cursor\":");
-	if (next)
-		buf_printf(&ask->out.text, "\"%c%llu\"", ask->scan.backward ? 'b' : 'f', (unsigned long long)next);
-	else
-		buf_put_string(&ask->out.text, "null");
-	buf_put_string(&ask->out.text, ",\"coverage\":");
-	coverage_put_json(&ask->out.text, &ask->coverage);
-	buf_put_string(&ask->out.text, "}\n");
-	return status;
+	if (limit->given && (limit->number == 0 || limit->number > PAGE_LIMIT_MAX))
+		return error_set(
+			&cli->error, STATUS_INVALID, "limit needs a whole number from 1 to %d", PAGE_LIMIT_MAX);
+	scan.filter = &filter;
+	scan.coverage = &coverage;
+	status = read_cursor(ask, &scan);
+	return status == STATUS_OK ? put_page(ask, &scan, limit->given ? limit->number : PAGE_LIMIT) : status;
 }
 
 struct same_id {
@@ -234,17 +260,17 @@ struct same_id {
 };
 
 /* The first event is the answer; further ones of its id become its last member. */
-static enum status put_same_id(void *context, const struct event *event)
+static enum status put_same_id(void *context, const struct scan_place *place, const struct event *event)
 {
 	struct same_id *same = context;
-	struct buf *text = &same->ask->out.text;
+	struct buf *text = &same->ask->cli.out.text;
 	if (same->count == SAME_ID_MAX)
 		return STATUS_LIMIT;
 	if (same->count == 1 && text->len > 0)
 		text->len--; /* its closing brace */
 	if (same->count > 0)
 		buf_put_string(text, same->count == 1 ? ",\"others\":[" : ",");
-	event_put_json(text, event, text_of(store_reader_id(same->ask->reader)));
+	event_put_json(text, event, place->store_id);
 	same->count++;
 	return STATUS_OK;
 }
@@ -252,153 +278,97 @@ static enum status put_same_id(void *context, const struct event *event)
 static enum status answer_event(struct ask *ask)
 {
 	static const struct text prefix = {"/api/v1/events/", 15};
+	struct cli *cli = &ask->cli;
 	struct text path = http_request_path(ask->request);
 	struct text id = {path.at + prefix.len, path.len - prefix.len};
 	struct same_id same = {.ask = ask};
-	uint64_t seq = 0;
-	enum status status = STATUS_OK;
-	if (match_id_seq(id, text_of(store_reader_id(ask->reader)), &seq) && seq >= ask->scan.seq_first &&
-		seq <= ask->scan.seq_last) {
-		struct scan one = ask->scan;
-		one.seq_first = one.seq_last = seq;
-		status = scan_events(&one, put_same_id, &same, &ask->error);
-	}
+	struct scan scan;
+	struct filter filter;
+	enum status status = cli_scan(cli, &scan);
+	struct scan one = scan;
+	if (status == STATUS_OK && scan_narrow_to_id(&one, id))
+		status = scan_events(&one, put_same_id, &same, &cli->error);
 	if (status == STATUS_OK && same.count == 0)
-		status = filter_exact(FIELD_ID, id, &ask->arena, &ask->filter);
-	ask->scan.filter = &ask->filter;
+		status = filter_exact(FIELD_ID, id, &cli->arena, &filter);
+	scan.filter = &filter;
 	if (status == STATUS_OK && same.count == 0)
-		status = scan_events(&ask->scan, put_same_id, &same, &ask->error);
+		status = scan_events(&scan, put_same_id, &same, &cli->error);
 	if (status == STATUS_OK && same.count == 0)
-		return error_set(&ask->error, STATUS_NOT_FOUND, "there is no event with this id");
-	buf_put_string(&ask->out.text, same.count > 1 ? "]}\n" : "\n");
+		return error_set(&cli->error, STATUS_NOT_FOUND, "there is no event with this id");
+	buf_put_string(&cli->out.text, same.count > 1 ? "]}\n" : "\n");
 	return status;
 }
 
-/* --- timeline, stats, export --- */
+/* --- verbs --- */
 
-static enum status answer_timeline(struct ask *ask)
+/* What the store holds of all tenants is no matter of one of them. */
+static enum status check_scope(struct ask *ask, verb_run *run)
 {
-	struct timeline *timeline = NULL;
-	struct text words = parameter(ask, "id");
-	if (words.len == 0)
-		words = parameter(ask, "q");
-	if (words.len == 0)
-		return error_set(&ask->error, STATUS_INVALID, "timeline needs id, or q with a search");
-	enum status status = timeline_build(&timeline, &ask->scan, words, true, &ask->error);
-	if (status == STATUS_NOT_FOUND && timeline)
-		status = STATUS_OK;
-	if (status == STATUS_OK)
-		status = timeline_put_json(timeline, &ask->out);
-	timeline_destroy(&timeline);
-	return status;
-}
-
-static enum status refuse_figures(struct ask *ask)
-{
-	return error_set(&ask->error, STATUS_DENIED, "the store's figures are not those of one tenant; ask by a field");
-}
-
-static enum status answer_stats(struct ask *ask)
-{
-	struct stats_by by;
-	struct text fields = parameter(ask, "by");
-	if (fields.len == 0 && ask->scan.tenants)
-		return error_set(
-			&ask->error, STATUS_DENIED, "the store's figures are not those of one tenant; ask with by");
-	if (fields.len == 0)
-		return stats_put_store(ask->reader, OUTPUT_JSON, &ask->out, &ask->error);
-	enum status status = stats_by_parse(fields, &by, &ask->error);
-	if (status == STATUS_OK)
-		status = read_words(ask);
-	return status == STATUS_OK ? stats_put_by(&ask->scan, &by, OUTPUT_JSON, &ask->out, &ask->error) : status;
-}
-
-static enum status answer_export(struct ask *ask)
-{
-	ask->content_type = "application/x-ndjson";
-	ask->scan.deadline = 0; /* as long as the client takes it */
-	return export_put(&ask->scan, &ask->out, &ask->error);
-}
-
-/* --- answers for the command line --- */
-
-static const struct {
-	const char *name;
-	enum exit_code (*run)(struct cli *cli);
-} verbs[] = {
-	{"search", verb_search},
-	{"timeline", verb_timeline},
-	{"show", verb_show},
-	{"stats", verb_stats},
-	{"export", verb_export},
-};
-
-static const char *string_parameter(struct ask *ask, const char *name)
-{
-	struct text text = parameter(ask, name);
-	return text.len > 0 ? arena_copy(&ask->arena, text).at : NULL;
-}
-
-static enum status read_options(struct ask *ask, struct options *options)
-{
-	static const char *const formats[] = {"table", "json", "ndjson", "csv"};
-	struct text output = parameter(ask, "output");
-	struct text limit = parameter(ask, "limit");
-	*options = (struct options){.utc = true, .has_limit = limit.len > 0};
-	options->since = string_parameter(ask, "since");
-	options->until = string_parameter(ask, "until");
-	options->by = string_parameter(ask, "by");
-	options->by_recv_time = text_equal(parameter(ask, "time"), TEXT("recv"));
-	options->quiet = parameter(ask, "quiet").len > 0;
-	options->require_complete = parameter(ask, "require_complete").len > 0;
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
-		if (text_equal(output, text_of(formats[i])))
-			options->output = (enum output_format)i;
-	if (text_equal(limit, TEXT("0")))
+	size_t count = 0;
+	if (run != verb_stats || ask->cli.options.by || http_request_tenants(ask->request, &count) == NULL)
 		return STATUS_OK;
-	return read_number(ask, "limit", UINT64_MAX, &options->limit);
+	return error_set(&ask->cli.error, STATUS_DENIED,
+		"the store's figures are not those of one tenant; ask by a field (by=server,tool)");
 }
 
-/* The verb's output is the answer's; then come its end, the exit code and the messages. */
-static void run_verb(struct ask *ask, const struct options *options, enum exit_code (*run)(struct cli *cli))
+/* An export takes as long as the client needs for it. */
+static void set_deadline(struct ask *ask, verb_run *run)
 {
-	struct cli cli;
-	uint64_t width = 0;
-	cli_init(&cli, options, write_answer, ask);
-	cli.words = parameter(ask, "words");
-	cli.tenants = ask->scan.tenants;
-	cli.tenant_count = ask->scan.tenant_count;
-	cli.reader = ask->reader;
-	cli.deadline = run == verb_export ? 0 : ask->scan.deadline;
-	cli.gives_up = asker_left;
-	cli.asker = ask->request;
-	if (read_number(ask, "width", 1000, &width) == STATUS_OK && width >= 60)
-		cli.out.width = (unsigned)width;
-	cli.out.color = text_equal(parameter(ask, "color"), TEXT("1"));
-	enum exit_code code = run(&cli);
-	ask->reader = cli.reader;
-	cli.reader = NULL;
-	buf_put_byte(&ask->out.text, ASK_END);
-	buf_put_byte(&ask->out.text, (uint8_t)('0' + code));
-	buf_put_text(&ask->out.text, buf_text(&cli.messages));
-	cli_finish(&cli);
+	if (run == verb_export)
+		ask->cli.deadline = 0;
 }
 
 static enum status answer_verb(struct ask *ask)
 {
-	struct options options;
-	struct text name = parameter(ask, "verb");
-	enum status status = read_options(ask, &options);
+	static const char *const types[] = {
+		[OUTPUT_TABLE] = "text/plain; charset=utf-8",
+		[OUTPUT_JSON] = "application/json",
+		[OUTPUT_NDJSON] = "application/x-ndjson",
+		[OUTPUT_CSV] = "text/csv; charset=utf-8",
+	};
+	struct cli *cli = &ask->cli;
+	struct text path = http_request_path(ask->request);
+	struct text name = {path.at + path_prefix.len, path.len - path_prefix.len};
+	verb_run *run = verb_find_reading(name);
+	if (run == NULL)
+		return error_set(&cli->error, STATUS_NOT_FOUND, "there is nothing here");
+	enum status status = check_scope(ask, run);
+	if (status != STATUS_OK)
+		return status;
+	set_deadline(ask, run);
+	ask->content_type = types[run == verb_export ? OUTPUT_NDJSON : cli->options.output];
+	cli->options.require_complete = false; /* an exit code; coverage tells it */
+	(void)run(cli);
+	return cli->failed;
+}
+
+static void read_looks(struct ask *ask)
+{
+	int64_t width = 0;
+	if (ask->width.len > 0 && ask->width.len < 6 && json_integer(ask->width, &width) == STATUS_OK &&
+		width >= WIDTH_MIN && width <= WIDTH_MAX)
+		ask->cli.out.width = (unsigned)width;
+	ask->cli.out.color = text_equal(ask->color, TEXT("1"));
+}
+
+/* The verb's output is the answer's; then come its end, the exit code and the messages. */
+static enum status answer_command_line(struct ask *ask)
+{
+	struct cli *cli = &ask->cli;
+	verb_run *run = verb_find_reading(ask->verb);
+	if (run == NULL)
+		return error_set(&cli->error, STATUS_INVALID, "there is no such verb");
+	enum status status = check_scope(ask, run);
+	if (status != STATUS_OK)
+		return status;
+	set_deadline(ask, run);
+	read_looks(ask);
 	ask->content_type = "text/plain; charset=utf-8";
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]) && status == STATUS_OK; i++) {
-		if (!text_equal(name, text_of(verbs[i].name)))
-			continue;
-		if (verbs[i].run == verb_stats && options.by == NULL && ask->scan.tenants)
-			return refuse_figures(ask);
-		run_verb(ask, &options, verbs[i].run);
-		return STATUS_OK;
-	}
-	return status == STATUS_OK ? error_set(&ask->error, STATUS_INVALID, "there is no such verb") : status;
+	enum exit_code code = run(cli);
+	buf_put_byte(&cli->out.text, ASK_END);
+	buf_put_byte(&cli->out.text, (uint8_t)('0' + code));
+	buf_put_text(&cli->out.text, buf_text(&cli->messages));
+	return STATUS_OK;
 }
 
 /* --- routes --- */
@@ -406,24 +376,25 @@ static enum status answer_verb(struct ask *ask)
 static void answer(struct query_api *api, const struct http_request *request, struct http_response *response,
 	enum status (*put)(struct ask *ask))
 {
-	struct ask ask = {.request = request, .response = response, .content_type = "application/json"};
-	arena_init(&ask.arena, ARENA_BYTES_MAX);
-	output_init(&ask.out, write_answer, &ask);
-	enum status status = store_reader_attach(&ask.reader, api->store, &ask.error);
+	static const struct options defaults = {.utc = true, .output = OUTPUT_JSON};
+	struct ask *ask = calloc(1, sizeof(*ask));
+	if (ask == NULL) {
+		http_response_problem(response, 503, "The query failed", "out of memory");
+		return;
+	}
+	*ask = (struct ask){.request = request, .response = response, .content_type = "application/json"};
+	cli_init(&ask->cli, &defaults, write_answer, ask);
+	enum status status = read_request(ask, api);
 	if (status == STATUS_OK)
-		status = read_range(&ask);
-	ask.scan.deadline = timestamp_elapsed() + atomic_load(&api->time_max_ns);
+		status = put(ask);
 	if (status == STATUS_OK)
-		status = put(&ask);
-	if (status == STATUS_OK)
-		status = output_flush(&ask.out);
-	if (status == STATUS_OK && !ask.begun) /* an export of nothing */
-		status = write_answer(&ask, "", 0);
+		status = output_flush(&ask->cli.out);
+	if (status == STATUS_OK && !ask->begun) /* an export of nothing */
+		status = write_answer(ask, "", 0);
 	if (status != STATUS_OK)
-		answer_failure(&ask, status);
-	output_finish(&ask.out);
-	store_reader_close(&ask.reader);
-	arena_finish(&ask.arena);
+		answer_failure(ask, status);
+	cli_finish(&ask->cli);
+	free(ask);
 }
 
 static void handle_events(void *context, const struct http_request *request, struct http_response *response)
@@ -436,24 +407,14 @@ static void handle_event(void *context, const struct http_request *request, stru
 	answer(context, request, response, answer_event);
 }
 
-static void handle_timeline(void *context, const struct http_request *request, struct http_response *response)
-{
-	answer(context, request, response, answer_timeline);
-}
-
-static void handle_stats(void *context, const struct http_request *request, struct http_response *response)
-{
-	answer(context, request, response, answer_stats);
-}
-
-static void handle_export(void *context, const struct http_request *request, struct http_response *response)
-{
-	answer(context, request, response, answer_export);
-}
-
-static void handle_answer(void *context, const struct http_request *request, struct http_response *response)
+static void handle_verb(void *context, const struct http_request *request, struct http_response *response)
 {
 	answer(context, request, response, answer_verb);
+}
+
+static void handle_command_line(void *context, const struct http_request *request, struct http_response *response)
+{
+	answer(context, request, response, answer_command_line);
 }
 
 size_t query_api_routes(const struct http_route **routes)
@@ -461,10 +422,12 @@ size_t query_api_routes(const struct http_route **routes)
 	static const struct http_route all[] = {
 		{"/api/v1/events", handle_events},
 		{"/api/v1/events/*", handle_event},
-		{"/api/v1/timeline", handle_timeline},
-		{"/api/v1/stats", handle_stats},
-		{"/api/v1/export", handle_export},
-		{ASK_PATH, handle_answer},
+		{ASK_PATH, handle_command_line},
+#define VERB_READS(name) {"/api/v1/" name, handle_verb},
+#define VERB_ALONE(name)
+#define VERB(id, name, what, arguments, summary, help) VERB_##what(name)
+#include "cli_verbs.h"
+#undef VERB
 	};
 	*routes = all;
 	return sizeof(all) / sizeof(all[0]);

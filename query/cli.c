@@ -7,6 +7,8 @@
 #include "printable.h"
 #include "timestamp.h"
 
+_Static_assert((int)SCAN_STORES_MAX == (int)OPTION_LIST_MAX, "every --data has its place in a scan");
+
 enum { ARENA_BYTES_MAX = 256 * 1024 * 1024, MESSAGE_BYTES_MAX = 1024 * 1024 };
 
 void cli_init(struct cli *cli, const struct options *options, output_write *write, void *context)
@@ -16,9 +18,11 @@ void cli_init(struct cli *cli, const struct options *options, output_write *writ
 	buf_init(&cli->messages, MESSAGE_BYTES_MAX);
 	output_init(&cli->out, write, context);
 	cli->out.utc = options->utc;
-	if (options->tenant_count > 0) {
-		cli->tenants = cli->options.tenants;
-		cli->tenant_count = options->tenant_count;
+	for (size_t i = 0; i < options->tenants.count; i++)
+		cli->asked_tenants[i] = text_of(options->tenants.items[i]);
+	if (options->tenants.count > 0) {
+		cli->tenants = cli->asked_tenants;
+		cli->tenant_count = options->tenants.count;
 	}
 }
 
@@ -26,13 +30,15 @@ void cli_finish(struct cli *cli)
 {
 	output_finish(&cli->out);
 	buf_finish(&cli->messages);
-	store_reader_close(&cli->reader);
+	while (cli->reader_count > 0)
+		store_reader_close(&cli->readers[--cli->reader_count]);
 	arena_finish(&cli->arena);
 }
 
 enum exit_code cli_fail(struct cli *cli, enum status status)
 {
 	const struct error *error = &cli->error;
+	cli->failed = status;
 	buf_put_string(&cli->messages, "mcpledger: ");
 	if (error->column)
 		buf_printf(&cli->messages, "column %u: ", error->column);
@@ -73,38 +79,57 @@ static const char *default_dir(struct arena *arena)
 	return copy.at ? copy.at : system_dir;
 }
 
-enum status cli_open(struct cli *cli)
+static enum status open_store(struct cli *cli, const char *dir)
 {
-	if (cli->reader)
-		return STATUS_OK;
-	const char *dir = cli->options.data_dir ? cli->options.data_dir : default_dir(&cli->arena);
-	enum status status = store_reader_open(&cli->reader, dir, &cli->error);
+	enum status status = store_reader_open(&cli->readers[cli->reader_count], dir, &cli->error);
 	if (status == STATUS_NOT_FOUND)
 		return error_set(&cli->error, status, "there is no store in %s; name one with --data DIR", dir);
+	if (status != STATUS_OK)
+		return status;
+	const char *id = store_reader_id(cli->readers[cli->reader_count++]);
+	for (size_t i = 0; i + 1 < cli->reader_count; i++)
+		if (id[0] && strcmp(id, store_reader_id(cli->readers[i])) == 0)
+			return error_set(&cli->error, STATUS_INVALID,
+				"%s is the same store as another --data: its events would count twice", dir);
+	return STATUS_OK;
+}
+
+enum status cli_open(struct cli *cli)
+{
+	const struct option_list *data = &cli->options.data;
+	enum status status = STATUS_OK;
+	if (cli->reader_count > 0)
+		return STATUS_OK;
+	if (data->count == 0)
+		return open_store(cli, default_dir(&cli->arena));
+	for (size_t i = 0; i < data->count && status == STATUS_OK; i++)
+		status = open_store(cli, data->items[i]);
 	return status;
 }
 
-static enum status read_time(struct cli *cli, const char *option, const char *value, int64_t *ns)
+static enum status read_time(struct cli *cli, const char *name, const char *value, int64_t *ns)
 {
 	if (value == NULL)
 		return STATUS_OK;
 	if (timestamp_parse_human(text_of(value), cli->now, ns) != STATUS_OK)
 		return error_set(&cli->error, STATUS_INVALID,
-			"%s needs a time such as 2026-11-20T10:00:00Z, 2026-11-20, 2h or yesterday", option);
+			"%s needs a time such as 2026-11-20T10:00:00Z, 2026-11-20, 2h or yesterday", name);
 	return STATUS_OK;
 }
 
 enum status cli_scan(struct cli *cli, struct scan *scan)
 {
-	struct scan made = scan_all(cli->reader);
-	enum status status = read_time(cli, "--since", cli->options.since, &made.since);
+	struct scan made = scan_all(cli->readers[0]);
+	for (size_t i = 1; i < cli->reader_count; i++)
+		(void)!scan_add_store(&made, cli->readers[i]); /* SCAN_STORES_MAX is OPTION_LIST_MAX */
+	enum status status = read_time(cli, "since", cli->options.since, &made.since);
 	if (status == STATUS_OK)
-		status = read_time(cli, "--until", cli->options.until, &made.until);
+		status = read_time(cli, "until", cli->options.until, &made.until);
 	if (status != STATUS_OK)
 		return status;
 	if (made.since >= made.until)
-		return error_set(&cli->error, STATUS_INVALID, "--since must be before --until");
-	made.by_recv_time = cli->options.by_recv_time;
+		return error_set(&cli->error, STATUS_INVALID, "since must be before until");
+	made.by_recv_time = cli->options.time == OPTION_TIME_RECV;
 	made.tenants = cli->tenants;
 	made.tenant_count = cli->tenant_count;
 	made.deadline = cli->deadline;
@@ -121,4 +146,23 @@ enum exit_code cli_cover(struct cli *cli, const struct coverage *coverage)
 	if (coverage->damages > 0 || (cli->options.require_complete && !coverage_complete(coverage)))
 		return EXIT_FAILED;
 	return coverage->events > 0 ? EXIT_FOUND : EXIT_NOTHING;
+}
+
+#define VERB_READS(id, name) {name, verb_##id},
+#define VERB_ALONE(id, name)
+static const struct {
+	const char *name;
+	verb_run *run;
+} reading[] = {
+#define VERB(id, name, what, arguments, summary, help) VERB_##what(id, name)
+#include "cli_verbs.h"
+#undef VERB
+};
+
+verb_run *verb_find_reading(struct text name)
+{
+	for (size_t i = 0; i < sizeof(reading) / sizeof(reading[0]); i++)
+		if (text_equal(name, text_of(reading[i].name)))
+			return reading[i].run;
+	return NULL;
 }

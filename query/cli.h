@@ -15,11 +15,14 @@ struct cli {
 	struct text words;          /* those after the verb, joined by spaces */
 	const struct text *tenants; /* the only ones that may be seen; NULL: all */
 	size_t tenant_count;
-	struct output out;   /* stdout */
-	struct buf messages; /* stderr: whole lines, safe to show */
+	struct text asked_tenants[OPTION_LIST_MAX]; /* those of --tenant */
+	struct output out;                          /* stdout */
+	struct buf messages;                        /* stderr: whole lines, safe to show */
 	struct arena arena;
-	struct store_reader *reader; /* NULL until cli_open */
-	int64_t now, deadline;       /* see struct scan */
+	struct store_reader *readers[SCAN_STORES_MAX]; /* those of cli_open */
+	size_t reader_count;
+	enum status failed;    /* what cli_fail was given */
+	int64_t now, deadline; /* see struct scan */
 	bool (*gives_up)(const void *asker);
 	const void *asker;
 	struct error error;
@@ -31,24 +34,22 @@ void cli_finish(struct cli *cli);
 enum exit_code cli_fail(struct cli *cli, enum status status);
 /* The same for a wrong use of a verb. */
 enum exit_code cli_misuse(struct cli *cli, const char *text);
-/* Opens the store that the options name, unless there is a reader. */
+/* Opens the stores that the options name, unless there is a reader. */
 enum status cli_open(struct cli *cli) MUST_CHECK;
-/* The scan that --since, --until, --time and --tenant describe, over the open store. */
+/* The scan that --since, --until, --time and --tenant describe, over the open stores. */
 enum status cli_scan(struct cli *cli, struct scan *scan) MUST_CHECK;
 /* Puts the coverage into messages, unless -q; returns the exit code that it asks for. */
 enum exit_code cli_cover(struct cli *cli, const struct coverage *coverage);
 
-/* Verbs that read; anybody may run them. */
-enum exit_code verb_show(struct cli *cli);
-enum exit_code verb_search(struct cli *cli);
-enum exit_code verb_timeline(struct cli *cli);
-enum exit_code verb_stats(struct cli *cli);
-enum exit_code verb_export(struct cli *cli);
+/* The verbs: those that read, which anybody may run, and those of the command line alone. */
+#define VERB(id, name, what, arguments, summary, help) enum exit_code verb_##id(struct cli *cli);
+#include "cli_verbs.h"
+#undef VERB
 
-/* Verbs of the command line alone. */
-enum exit_code verb_import(struct cli *cli);
-enum exit_code verb_demo(struct cli *cli);
-enum exit_code verb_token(struct cli *cli);
+/* One that reads, by its name; NULL: there is none. */
+typedef enum exit_code verb_run(struct cli *cli);
+verb_run *verb_find_reading(struct text name);
+
 /* Has the daemon at --url run a verb that reads, and passes its answer on. */
 enum exit_code cli_ask(struct cli *cli, const char *verb);
 

@@ -20,37 +20,28 @@ enum {
 	HTTP_OK = 200
 };
 
-static void put_parameter(struct buf *path, const char *name, struct text value)
-{
-	buf_put_byte(path, '&');
-	buf_put_string(path, name);
-	buf_put_byte(path, '=');
-	fetch_put_escaped(path, value);
-}
+struct parameter {
+	struct buf *path;
+	const char *name;
+};
 
-static void put_optional(struct buf *path, const char *name, const char *value)
+static void put_parameter(void *context, const char *value)
 {
-	if (value)
-		put_parameter(path, name, text_of(value));
+	const struct parameter *parameter = context;
+	buf_put_byte(parameter->path, '&');
+	for (const char *c = parameter->name; *c; c++)
+		buf_put_byte(parameter->path, *c == '-' ? '_' : (uint8_t)*c);
+	buf_put_byte(parameter->path, '=');
+	fetch_put_escaped(parameter->path, text_of(value));
 }
 
 static void put_path(struct buf *path, const struct cli *cli, const char *verb)
 {
-	static const char *const formats[] = {"table", "json", "ndjson", "csv"};
-	const struct options *options = &cli->options;
-	buf_printf(path, ASK_PATH "?verb=%s&output=%s&width=%u&color=%d", verb, formats[options->output],
-		cli->out.width, cli->out.color);
-	put_parameter(path, "words", cli->words);
-	put_optional(path, "since", options->since);
-	put_optional(path, "until", options->until);
-	put_optional(path, "time", options->by_recv_time ? "recv" : NULL);
-	put_optional(path, "by", options->by);
-	put_optional(path, "quiet", options->quiet ? "1" : NULL);
-	put_optional(path, "require_complete", options->require_complete ? "1" : NULL);
-	if (options->has_limit)
-		buf_printf(path, "&limit=%llu", (unsigned long long)options->limit);
-	for (size_t i = 0; i < options->tenant_count; i++)
-		put_parameter(path, "tenant", options->tenants[i]);
+	buf_printf(path, ASK_PATH "?verb=%s&width=%u&color=%d&words=", verb, cli->out.width, cli->out.color);
+	fetch_put_escaped(path, cli->words);
+	for (size_t i = 0; i < options_count(); i++)
+		if (option_is_asked(i))
+			option_values(&cli->options, i, put_parameter, &(struct parameter){path, option_name(i)});
 	buf_put_byte(path, 0);
 }
 

@@ -41,13 +41,13 @@ static size_t split(struct text list, struct text *items, size_t max)
 static enum status make_token(struct cli *cli, struct buf *secret, struct buf *line)
 {
 	const struct options *options = &cli->options;
-	struct text tenants[OPTION_TENANTS_MAX];
+	struct text tenants[OPTION_LIST_MAX];
 	struct token token = {.name = cli->words};
 	enum status status = token_scopes_parse(text_of(options->scopes), &token.scopes, &cli->error);
 	if (status != STATUS_OK)
 		return status;
 	if (options->token_tenants && strcmp(options->token_tenants, "*") != 0) {
-		token.tenant_count = split(text_of(options->token_tenants), tenants, OPTION_TENANTS_MAX);
+		token.tenant_count = split(text_of(options->token_tenants), tenants, OPTION_LIST_MAX);
 		token.tenants = tenants;
 	}
 	return token_create(&token, secret, line, &cli->error);

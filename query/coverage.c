@@ -51,8 +51,9 @@ static uint64_t lost_events(const struct event *event)
 	return 1;
 }
 
-static enum status add_ledger_event(void *context, const struct event *event)
+static enum status add_ledger_event(void *context, const struct scan_place *place, const struct event *event)
 {
+	(void)place;
 	struct coverage *coverage = context;
 	struct text op = event_text(event, FIELD_OP);
 	if (text_equal(op, TEXT("start"))) {
@@ -94,8 +95,10 @@ static enum status collect_losses(const struct scan *scan, struct coverage *cove
 	return status == STATUS_DAMAGED ? STATUS_OK : status;
 }
 
-static enum status add_marks(void *context, struct block *block, const uint64_t rows[ROW_WORDS_MAX])
+static enum status add_marks(
+	void *context, const struct scan_place *place, struct block *block, const uint64_t rows[ROW_WORDS_MAX])
 {
+	(void)place;
 	struct coverage *coverage = context;
 	struct {
 		unsigned field;
@@ -134,19 +137,26 @@ static enum status collect_marks(const struct scan *scan, struct coverage *cover
 	return scan_run(&marks, add_marks, coverage, error);
 }
 
+static enum status add_expired(const struct scan *scan, const struct scan_store *store, struct coverage *coverage)
+{
+	struct store_figures figures;
+	uint64_t first = store_reader_first_seq(store->reader);
+	if (first <= 1 || store->seq_first > first)
+		return STATUS_OK;
+	enum status status = store_reader_figures(store->reader, &figures);
+	if (status == STATUS_OK && scan->since < figures.oldest_recv_time)
+		coverage->expired += first - 1;
+	return status;
+}
+
 enum status coverage_collect(const struct scan *scan, struct coverage *coverage, struct error *error)
 {
 	coverage->wide = coverage->events == 0 || (scan->filter && scan->filter->asks_texts);
 	enum status status = collect_marks(scan, coverage, error);
 	if (status == STATUS_OK)
 		status = collect_losses(scan, coverage, error);
-	uint64_t first = store_reader_first_seq(scan->reader);
-	if (status == STATUS_OK && first > 1 && scan->seq_first <= first) {
-		struct store_figures figures;
-		status = store_reader_figures(scan->reader, &figures);
-		if (status == STATUS_OK && scan->since < figures.oldest_recv_time)
-			coverage->expired = first - 1;
-	}
+	for (size_t i = 0; status == STATUS_OK && i < scan->store_count; i++)
+		status = add_expired(scan, &scan->stores[i], coverage);
 	return status;
 }
 

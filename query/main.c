@@ -8,20 +8,65 @@
 
 #include "cli.h"
 
+#define VERB_READS true
+#define VERB_ALONE false
 /* One row a verb; it makes the verbs, their help and the list of `mcpledger help`. */
 static const struct verb {
 	const char *name;
-	bool reads; /* the store: with --url, the daemon is asked */
+	bool reads; /* events: with --url, the daemon is asked */
 	const char *arguments;
 	const char *summary;
 	const char *help;
 	enum exit_code (*run)(struct cli *cli);
 } verbs[] = {
-#define VERB(name, reads, arguments, summary, help) {#name, reads, arguments, summary, help, verb_##name},
+#define VERB(id, name, what, arguments, summary, help) {name, VERB_##what, arguments, summary, help, verb_##id},
 #include "cli_verbs.h"
 #undef VERB
 };
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
+
+static const char exit_codes[] = "Exit: 0 found, 1 nothing found, 2 wrong use, 3 failed, damaged or incomplete.\n";
+
+enum { HELP_COLUMNS = 100, OPTION_COLUMNS = 26 };
+
+/* Text in a column of its own, whose first line has begun at it already. */
+static void print_wrapped(FILE *to, const char *text, int indent)
+{
+	int column = indent;
+	while (*text) {
+		int len = (int)strcspn(text, " ");
+		if (column > indent && column + 1 + len > HELP_COLUMNS) {
+			(void)fprintf(to, "\n%*s", indent, "");
+			column = indent;
+		}
+		column += fprintf(to, "%s%.*s", column > indent ? " " : "", len, text);
+		text += len;
+		text += strspn(text, " ");
+	}
+	(void)fputc('\n', to);
+}
+
+static void print_option(FILE *to, size_t option)
+{
+	char head[64];
+	const char *value = option_value(option);
+	char short_name[8] = "";
+	if (option_short_name(option))
+		(void)snprintf(short_name, sizeof(short_name), "-%c, ", option_short_name(option));
+	(void)snprintf(head, sizeof(head), "  %s--%s%s%s", short_name, option_name(option), value ? " " : "",
+		value ? value : "");
+	(void)fprintf(to, "%-*s ", OPTION_COLUMNS - 1, head);
+	print_wrapped(to, option_help(option), OPTION_COLUMNS);
+}
+
+/* Those of a verb; NULL: those that all reading verbs have. */
+static void print_options(FILE *to, const struct verb *verb)
+{
+	(void)fprintf(to, "%s, before or after the words:\n", verb ? "Options" : "Options of all that read");
+	for (size_t i = 0; i < options_count(); i++)
+		if (option_is_of(i, verb ? verb->name : "", verb == NULL || verb->reads))
+			print_option(to, i);
+}
 
 static void print_usage(FILE *to)
 {
@@ -29,15 +74,19 @@ static void print_usage(FILE *to)
 		"mcpledger %s - see what agents did through MCP servers\n\nUsage: mcpledger VERB [WORDS] [OPTIONS]\n\n",
 		MCPLEDGER_VERSION);
 	for (size_t i = 0; i < VERBS; i++)
-		(void)fprintf(to, "  %-9s %-18s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
-	(void)fprintf(to, "  %-9s %-18s %s\n", "help", "[VERB]", "this text, or a verb's own");
-	(void)fprintf(to, "  %-9s %-18s %s\n\n%s", "version", "", "the version", options_help);
+		(void)fprintf(to, "  %-13s %-18s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
+	(void)fprintf(to, "  %-13s %-18s %s\n", "help", "[VERB]", "this text, or a verb's own");
+	(void)fprintf(to, "  %-13s %-18s %s\n\n", "version", "", "the version");
+	print_options(to, NULL);
+	(void)fprintf(to, "\n%s", exit_codes);
 }
 
 static void print_verb(const struct verb *verb)
 {
-	(void)printf("Usage: mcpledger %s %s [OPTIONS]\n\n%s\n\n%s\n%s", verb->name, verb->arguments, verb->summary,
-		verb->help, options_help);
+	(void)printf("Usage: mcpledger %s %s [OPTIONS]\n\n%s\n\n%s\n\n", verb->name, verb->arguments, verb->summary,
+		verb->help);
+	print_options(stdout, verb);
+	(void)printf("\n%s", exit_codes);
 }
 
 static const struct verb *find_verb(const char *name)

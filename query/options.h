@@ -1,30 +1,65 @@
-/* options - the command line of mcpledger: options stand before or after the words.  Plain data, borrowed from argv. */
+/*
+ * options - what mcpledger was told: words, and options before or after them (cli_options.h is their table).
+ *
+ * The same table reads the parameters of the read API, so that both understand the same.  Plain data, borrowed from argv
+ * or the request.
+ */
 #ifndef MCPLEDGER_QUERY_OPTIONS_H
 #define MCPLEDGER_QUERY_OPTIONS_H
 
 #include "output.h"
 
-enum { OPTION_WORDS_MAX = 256, OPTION_TENANTS_MAX = 64 };
+enum { OPTION_WORDS_MAX = 256, OPTION_LIST_MAX = 64 };
+
+struct option_list {
+	const char *items[OPTION_LIST_MAX];
+	size_t count;
+};
+
+struct option_limit {
+	bool given;
+	uint64_t number; /* 0: no limit */
+};
+
+enum option_time { OPTION_TIME_EVENT, OPTION_TIME_RECV };
 
 struct options {
 	const char *words[OPTION_WORDS_MAX]; /* the verb first */
 	size_t word_count;
-	const char *data_dir;
-	enum output_format output;
-	bool has_limit;
-	uint64_t limit;
-	bool utc, quiet, by_recv_time, require_complete, help;
-	const char *since, *until;
-	struct text tenants[OPTION_TENANTS_MAX];
-	size_t tenant_count;
-	const char *by;
-	const char *url, *token_file;
-	const char *scopes, *token_tenants, *file;
+	bool help;
+#define OPTION_FLAG                                                       bool
+#define OPTION_STRING                                                     const char *
+#define OPTION_LIST                                                       struct option_list
+#define OPTION_FORMAT                                                     enum output_format
+#define OPTION_LIMIT                                                      struct option_limit
+#define OPTION_TIME                                                       enum option_time
+#define OPTION(member, name, short_name, type, where, value, verbs, help) OPTION_##type member;
+#include "cli_options.h"
+#undef OPTION
 };
 
-/* STATUS_INVALID: error says what is wrong and what would be right. */
+/*
+ * Reads the command line, and checks that the verb (its first word) takes the options.
+ * STATUS_INVALID: error says what is wrong and what would be right.
+ */
 enum status options_parse(struct options *options, int argc, char *const *argv, struct error *error) MUST_CHECK;
-/* The options that verbs have in common, for --help. */
-extern const char options_help[];
+
+/* --- the table, for help, the read API and what asks it --- */
+
+/* How many options there are; they are numbered from 0. */
+size_t options_count(void);
+const char *option_name(size_t option);  /* without dashes: "as-of" */
+char option_short_name(size_t option);   /* 0: none */
+const char *option_value(size_t option); /* what it takes, for help; NULL: it is a flag */
+const char *option_help(size_t option);
+bool option_is_asked(size_t option); /* part of the question */
+/* Whether a verb takes it; reads: the verb reads events. */
+bool option_is_of(size_t option, const char *verb, bool reads);
+
+/* Sets one from its text (NULL: a flag).  STATUS_INVALID, as above. */
+enum status option_set(struct options *options, size_t option, const char *value, struct error *error) MUST_CHECK;
+/* Calls put for each value that a set option has, as option_set would read it ("1" for a flag). */
+void option_values(
+	const struct options *options, size_t option, void (*put)(void *context, const char *value), void *context);
 
 #endif

@@ -12,7 +12,8 @@ struct run {
 	struct condition all, time, tenant, words;
 	struct wanted time_range;
 	struct wanted *tenants; /* owned */
-	struct text store_id;
+	const struct scan_store *store;
+	struct scan_place place;
 	struct arena scratch;
 	scan_visit *visit;
 	void *context;
@@ -22,11 +23,43 @@ struct run {
 
 struct scan scan_all(struct store_reader *reader)
 {
-	return (struct scan){.reader = reader,
-		.since = INT64_MIN,
-		.until = INT64_MAX,
-		.seq_first = store_reader_first_seq(reader),
-		.seq_last = store_reader_next_seq(reader) - 1};
+	struct scan scan = {.since = INT64_MIN, .until = INT64_MAX};
+	(void)!scan_add_store(&scan, reader);
+	return scan;
+}
+
+enum status scan_add_store(struct scan *scan, struct store_reader *reader)
+{
+	if (scan->store_count == SCAN_STORES_MAX)
+		return STATUS_LIMIT;
+	scan->stores[scan->store_count++] =
+		(struct scan_store){reader, store_reader_first_seq(reader), store_reader_next_seq(reader) - 1};
+	return STATUS_OK;
+}
+
+static void narrow(struct scan_store *store, uint64_t first, uint64_t last)
+{
+	store->seq_first = first > store->seq_first ? first : store->seq_first;
+	store->seq_last = last < store->seq_last ? last : store->seq_last;
+}
+
+void scan_narrow(struct scan *scan, uint64_t first, uint64_t last)
+{
+	for (size_t i = 0; i < scan->store_count; i++)
+		narrow(&scan->stores[i], first, last);
+}
+
+bool scan_narrow_to_id(struct scan *scan, struct text id)
+{
+	bool any = false;
+	for (size_t i = 0; i < scan->store_count; i++) {
+		struct scan_store *store = &scan->stores[i];
+		uint64_t seq = 0;
+		bool names = match_id_seq(id, text_of(store_reader_id(store->reader)), &seq);
+		narrow(store, names ? seq : 1, names ? seq : 0);
+		any = any || names;
+	}
+	return any;
 }
 
 static const uint8_t field_time = FIELD_TIME;
@@ -46,7 +79,6 @@ static enum status run_init(struct run *run, const struct scan *scan)
 {
 	*run = (struct run){.scan = scan};
 	run->all.type = CONDITION_AND;
-	run->store_id = text_of(store_reader_id(scan->reader));
 	arena_init(&run->scratch, SCRATCH_BYTES_MAX);
 	if (scan->tenants) {
 		run->tenants = calloc(scan->tenant_count + 1, sizeof(*run->tenants));
@@ -104,18 +136,18 @@ static bool worth_reading(const struct run *run, struct text bytes)
 static enum status get_payload(void *context, const uint8_t key[32], struct arena *arena, struct text *payload)
 {
 	const struct run *run = context;
-	return store_reader_payload(run->scan->reader, run->segment_number, key, arena, payload);
+	return store_reader_payload(run->store->reader, run->segment_number, key, arena, payload);
 }
 
 /* The rows of a block whose seq is asked for. */
-static bool rows_in_range(const struct scan *scan, const struct block *block, uint64_t rows[ROW_WORDS_MAX])
+static bool rows_in_range(const struct scan_store *store, const struct block *block, uint64_t rows[ROW_WORDS_MAX])
 {
 	uint64_t first = block_first_seq(block);
 	uint32_t count = block_count(block);
 	bool any = false;
 	memset(rows, 0, ROW_WORDS_MAX * sizeof(rows[0]));
 	for (uint32_t row = 0; row < count && row < BLOCK_ROWS_MAX; row++) {
-		if (first + row >= scan->seq_first && first + row <= scan->seq_last) {
+		if (first + row >= store->seq_first && first + row <= store->seq_last) {
 			rows[row / 64] |= UINT64_C(1) << (row % 64);
 			any = true;
 		}
@@ -126,14 +158,14 @@ static bool rows_in_range(const struct scan *scan, const struct block *block, ui
 static enum status visit_block(struct run *run, struct block *block)
 {
 	uint64_t rows[ROW_WORDS_MAX];
-	if (!rows_in_range(run->scan, block, rows))
+	if (!rows_in_range(run->store, block, rows))
 		return STATUS_OK;
 	block_set_payload_source(block, (struct payload_source){get_payload, run});
-	struct match match = {.block = block, .store_id = run->store_id, .scratch = &run->scratch};
+	struct match match = {.block = block, .store_id = run->place.store_id, .scratch = &run->scratch};
 	enum status status = match_rows(&match, &run->all, rows);
 	uint32_t row = 0;
 	if (status == STATUS_OK && row_next(rows, &row))
-		status = run->visit(run->context, block, rows);
+		status = run->visit(run->context, &run->place, block, rows);
 	return status;
 }
 
@@ -199,7 +231,7 @@ static enum status visit_unit(struct run *run, uint64_t seq, struct store_unit *
 {
 	if (unit->sealed && !worth_reading(run, unit->summary))
 		return STATUS_OK;
-	enum status status = store_reader_unit(run->scan->reader, seq, run->scan->backward, unit, run->error);
+	enum status status = store_reader_unit(run->store->reader, seq, run->scan->backward, unit, run->error);
 	if (status != STATUS_OK)
 		return status;
 	run->segment_number = unit->segment_number;
@@ -222,49 +254,60 @@ static void note_gap(const struct scan *scan, uint64_t first, uint64_t end)
 static enum status step(struct run *run, uint64_t *seq, bool *done)
 {
 	const struct scan *scan = run->scan;
+	const struct scan_store *store = run->store;
 	struct store_unit unit;
 	if (scan->deadline && timestamp_elapsed() > scan->deadline)
 		return error_set(run->error, STATUS_TIMEOUT, "the time limit for a query was reached");
 	if (scan->gives_up && scan->gives_up(scan->asker))
 		return STATUS_CANCELLED;
-	enum status status = store_reader_renew(scan->reader, run->error);
+	enum status status = store_reader_renew(store->reader, run->error);
 	if (status == STATUS_OK)
-		status = store_reader_peek(scan->reader, *seq, scan->backward, &unit, run->error);
+		status = store_reader_peek(store->reader, *seq, scan->backward, &unit, run->error);
 	*done = status == STATUS_NOT_FOUND;
 	if (*done)
-		note_gap(scan, scan->backward ? scan->seq_first : *seq, (scan->backward ? *seq : scan->seq_last) + 1);
+		note_gap(scan, scan->backward ? store->seq_first : *seq, (scan->backward ? *seq : store->seq_last) + 1);
 	if (status != STATUS_OK)
 		return *done ? STATUS_OK : status;
 	uint64_t last = unit.first_seq + unit.count - 1;
 	if (scan->backward)
-		note_gap(scan, last + 1 > scan->seq_first ? last + 1 : scan->seq_first, *seq + 1);
+		note_gap(scan, last + 1 > store->seq_first ? last + 1 : store->seq_first, *seq + 1);
 	else
-		note_gap(scan, *seq, unit.first_seq < scan->seq_last + 1 ? unit.first_seq : scan->seq_last + 1);
-	if (unit.first_seq > scan->seq_last || last < scan->seq_first) {
+		note_gap(scan, *seq, unit.first_seq < store->seq_last + 1 ? unit.first_seq : store->seq_last + 1);
+	if (unit.first_seq > store->seq_last || last < store->seq_first) {
 		*done = true;
 		return STATUS_OK;
 	}
 	status = visit_unit(run, *seq, &unit);
-	*done = scan->backward ? unit.first_seq <= scan->seq_first : last >= scan->seq_last;
+	*done = scan->backward ? unit.first_seq <= store->seq_first : last >= store->seq_last;
 	*seq = scan->backward ? unit.first_seq - 1 : last + 1;
+	return status;
+}
+
+static enum status walk_store(struct run *run, size_t index)
+{
+	const struct scan_store *store = &run->scan->stores[index];
+	if (store->seq_first > store->seq_last)
+		return STATUS_OK;
+	run->store = store;
+	run->place = (struct scan_place){index, text_of(store_reader_id(store->reader))};
+	uint64_t seq = run->scan->backward ? store->seq_last : store->seq_first;
+	enum status status = STATUS_OK;
+	for (bool done = false; status == STATUS_OK && !done;)
+		status = step(run, &seq, &done);
 	return status;
 }
 
 enum status scan_run(const struct scan *scan, scan_visit *visit, void *context, struct error *error)
 {
 	struct run run;
-	if (scan->seq_first > scan->seq_last)
-		return STATUS_OK;
 	enum status status = run_init(&run, scan);
 	run.visit = visit;
 	run.context = context;
 	run.error = error;
 	if (error)
 		error->text[0] = 0;
-	uint64_t seq = scan->backward ? scan->seq_last : scan->seq_first;
-	bool done = false;
-	while (status == STATUS_OK && !done)
-		status = step(&run, &seq, &done);
+	for (size_t i = 0; status == STATUS_OK && i < scan->store_count; i++)
+		status = walk_store(&run, scan->backward ? scan->store_count - 1 - i : i);
 	run_finish(&run);
 	if (status == STATUS_LIMIT)
 		return STATUS_OK;
@@ -280,7 +323,8 @@ struct event_visit {
 	struct event event;
 };
 
-static enum status visit_events(void *context, struct block *block, const uint64_t rows[ROW_WORDS_MAX])
+static enum status visit_events(
+	void *context, const struct scan_place *place, struct block *block, const uint64_t rows[ROW_WORDS_MAX])
 {
 	struct event_visit *each = context;
 	bool backward = each->scan->backward;
@@ -288,7 +332,7 @@ static enum status visit_events(void *context, struct block *block, const uint64
 	while (backward ? row_previous(rows, &row) : row_next(rows, &row)) {
 		enum status status = block_event(block, row, &each->event);
 		if (status == STATUS_OK)
-			status = each->visit(each->context, &each->event);
+			status = each->visit(each->context, place, &each->event);
 		if (status != STATUS_OK)
 			return status;
 		if (backward ? row == 0 : row == BLOCK_ROWS_MAX - 1)

@@ -1,5 +1,6 @@
 /*
- * scan - walks a store's events in order of seq and hands over, block by block, the rows that are asked for.
+ * scan - walks the events of stores, one store after the other and each in order of seq, and hands over, block by block,
+ * the rows that are asked for.
  *
  * Memory is bounded by one block: nothing that a visit sees lives beyond it.  The reader is renewed between blocks, so
  * a long scan never holds old pages.  A block that is damaged is put on the coverage and passed over.
@@ -11,16 +12,24 @@
 #include "match.h"
 #include "store.h"
 
-struct scan {
+enum { SCAN_STORES_MAX = 64 };
+
+/* One of the stores of a scan; a seq is a number of its store alone. */
+struct scan_store {
 	struct store_reader *reader;
+	uint64_t seq_first, seq_last; /* what of it is scanned, inclusive; none where first > last */
+};
+
+struct scan {
+	struct scan_store stores[SCAN_STORES_MAX];
+	size_t store_count;
 	const struct filter *filter; /* NULL: every event */
 	const struct text *tenants;  /* the only ones that may be seen; NULL: all */
 	size_t tenant_count;
-	int64_t since, until;         /* ns, [since, until) of the event's time (its receive time where it has none) */
-	bool by_recv_time;            /* since and until mean the receive time */
-	uint64_t seq_first, seq_last; /* inclusive */
-	bool backward;
-	int64_t deadline; /* of timestamp_elapsed(); 0: none */
+	int64_t since, until; /* ns, [since, until) of the event's time (its receive time where it has none) */
+	bool by_recv_time;    /* since and until mean the receive time */
+	bool backward;        /* newest first, and the last store first */
+	int64_t deadline;     /* of timestamp_elapsed(); 0: none */
 	bool (*gives_up)(const void
 			*asker); /* whether nobody waits for the answer any more; asked between blocks; may be NULL */
 	const void *asker;
@@ -29,18 +38,31 @@ struct scan {
 
 /* Everything of the reader's store, as of now. */
 struct scan scan_all(struct store_reader *reader);
+/* Adds all of another store, as of now. STATUS_LIMIT: there are SCAN_STORES_MAX. */
+enum status scan_add_store(struct scan *scan, struct store_reader *reader) MUST_CHECK;
+/* Leaves, of each store, only what lies from first to last. */
+void scan_narrow(struct scan *scan, uint64_t first, uint64_t last);
+/* The same where id is a seq, or a store's id and a seq (then only in this store); false: it is neither. */
+bool scan_narrow_to_id(struct scan *scan, struct text id);
+
+/* Where a visit is. */
+struct scan_place {
+	size_t store; /* which one of the scan's */
+	struct text store_id;
+};
 
 /*
  * rows are the wanted ones of the block.  STATUS_OK: go on; STATUS_LIMIT: that is enough, the scan ends with STATUS_OK;
  * any other ends the scan with it.
  */
-typedef enum status scan_visit(void *context, struct block *block, const uint64_t rows[ROW_WORDS_MAX]);
+typedef enum status scan_visit(
+	void *context, const struct scan_place *place, struct block *block, const uint64_t rows[ROW_WORDS_MAX]);
 
 /* STATUS_TIMEOUT at the deadline; STATUS_CANCELLED when the asker gave up; what the reader and the visit return. */
 enum status scan_run(const struct scan *scan, scan_visit *visit, void *context, struct error *error) MUST_CHECK;
 
 /* The same, an event at a time (in scan order); it lives for the call. */
-typedef enum status scan_visit_event(void *context, const struct event *event);
+typedef enum status scan_visit_event(void *context, const struct scan_place *place, const struct event *event);
 enum status scan_events(
 	const struct scan *scan, scan_visit_event *visit, void *context, struct error *error) MUST_CHECK;
 

@@ -2,48 +2,119 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "brief.h"
 #include "printable.h"
 #include "timestamp.h"
 
-enum { SCRATCH_BYTES_MAX = 64 * 1024 * 1024, SHORT_BYTES_MAX = 64 * 1024 };
+enum { SCRATCH_BYTES_MAX = 64 * 1024 * 1024, SHORT_BYTES_MAX = 64 * 1024, MERGED_EVENTS_MAX = 100000 };
 
 /* --- the newest N --- */
 
-struct newest {
-	uint64_t limit, met, first_seq;
+/* One event that may be among the newest. */
+struct place_of_event {
+	int64_t recv_time;
+	uint64_t seq;
+	size_t store;
 };
 
-static enum status count_back(void *context, struct block *block, const uint64_t rows[ROW_WORDS_MAX])
+struct newest {
+	uint64_t limit, met; /* of the store in hand */
+	uint64_t first_seq;  /* of the last one met */
+	bool more;
+	bool merges; /* several stores: the newest of each are compared */
+	size_t store, count, room;
+	struct place_of_event *places; /* owned */
+};
+
+static enum status note_place(struct newest *newest, int64_t recv_time)
+{
+	if (!newest->merges)
+		return STATUS_OK;
+	if (newest->count == newest->room) {
+		size_t room = newest->room ? newest->room * 2 : 1024;
+		struct place_of_event *places = realloc(newest->places, room * sizeof(*places));
+		if (places == NULL)
+			return STATUS_NO_MEMORY;
+		newest->places = places;
+		newest->room = room;
+	}
+	newest->places[newest->count++] = (struct place_of_event){recv_time, newest->first_seq, newest->store};
+	return STATUS_OK;
+}
+
+static enum status count_back(
+	void *context, const struct scan_place *place, struct block *block, const uint64_t rows[ROW_WORDS_MAX])
 {
 	struct newest *newest = context;
+	struct column received = {.rows = 0};
+	(void)place;
+	enum status status = block_column(block, FIELD_RECV_TIME, &received);
 	uint32_t row = BLOCK_ROWS_MAX - 1;
-	while (row_previous(rows, &row)) {
-		if (newest->met++ == newest->limit)
+	while (status == STATUS_OK && row_previous(rows, &row)) {
+		if (newest->met++ == newest->limit) {
+			newest->more = true;
 			return STATUS_LIMIT;
+		}
 		newest->first_seq = block_first_seq(block) + row;
+		status = note_place(newest, row < received.rows ? received.numbers[row] : 0);
 		if (row-- == 0)
 			break;
 	}
-	return STATUS_OK;
+	return status;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	const struct place_of_event *first = a;
+	const struct place_of_event *second = b;
+	if (first->recv_time != second->recv_time)
+		return first->recv_time > second->recv_time ? -1 : 1;
+	if (first->store != second->store)
+		return first->store > second->store ? -1 : 1;
+	return first->seq > second->seq ? -1 : first->seq < second->seq;
+}
+
+/* Of what the stores have, the newest by the time of receipt; within a store it never steps back. */
+static void keep_newest(struct scan *scan, struct newest *newest, uint64_t limit)
+{
+	if (newest->count > 1)
+		qsort(newest->places, newest->count, sizeof(*newest->places), newest_first);
+	newest->more = newest->more || newest->count > limit;
+	for (size_t i = 0; i < scan->store_count; i++)
+		scan->stores[i].seq_first = UINT64_MAX; /* nothing, unless one of its events is kept */
+	for (size_t i = 0; i < newest->count && i < limit; i++)
+		scan->stores[newest->places[i].store].seq_first = newest->places[i].seq;
 }
 
 enum status search_narrow(struct scan *scan, uint64_t limit, struct error *error)
 {
+	struct newest newest = {.limit = limit, .merges = scan->store_count > 1};
 	if (limit == 0)
 		return STATUS_OK;
-	struct newest newest = {.limit = limit, .first_seq = scan->seq_first};
+	if (newest.merges && limit > MERGED_EVENTS_MAX)
+		return error_set(error, STATUS_INVALID, "--limit may be at most %d with several stores, or 0",
+			MERGED_EVENTS_MAX);
 	struct coverage ignored = {0}; /* damage is told by the scan that follows */
-	struct scan back = *scan;
-	back.backward = true;
-	back.coverage = &ignored;
-	enum status status = scan_run(&back, count_back, &newest, error);
-	if (status == STATUS_OK && newest.met > limit) {
-		scan->seq_first = newest.first_seq;
-		if (scan->coverage)
-			scan->coverage->more = true;
+	enum status status = STATUS_OK;
+	for (size_t i = 0; i < scan->store_count && status == STATUS_OK; i++) {
+		struct scan back = *scan;
+		back.stores[0] = scan->stores[i];
+		back.store_count = 1;
+		back.backward = true;
+		back.coverage = &ignored;
+		newest.met = 0;
+		newest.store = i;
+		status = scan_run(&back, count_back, &newest, error);
 	}
+	if (status == STATUS_OK && newest.merges)
+		keep_newest(scan, &newest, limit);
+	else if (status == STATUS_OK && newest.more)
+		scan->stores[0].seq_first = newest.first_seq;
+	if (status == STATUS_OK && newest.more && scan->coverage)
+		scan->coverage->more = true;
+	free(newest.places);
 	return status;
 }
 
@@ -59,6 +130,17 @@ struct listing {
 	uint64_t count;
 	uint64_t limit;
 	uint64_t next;
+	bool merges;          /* events of several stores go out in order of receipt, once all are there */
+	struct piece *pieces; /* owned */
+	size_t piece_room;
+	size_t start; /* of the first piece, in the output's text */
+};
+
+/* The text of one event, in a buffer of all of them. */
+struct piece {
+	int64_t recv_time;
+	size_t order; /* in which it was met */
+	size_t at, len;
 };
 
 static void put_padded(struct output *out, struct text text, size_t columns)
@@ -183,27 +265,25 @@ static void put_csv_row(struct listing *listing, const struct event *event)
 	buf_put_string(text, "\r\n");
 }
 
-static enum status list_event(void *context, const struct event *event)
+static void put_head(struct listing *listing)
 {
-	struct listing *listing = context;
+	if (listing->format == OUTPUT_TABLE)
+		put_table_head(listing->out);
+	else if (listing->format == OUTPUT_CSV)
+		put_csv_head(listing->out);
+}
+
+static void put_event(struct listing *listing, const struct event *event)
+{
 	struct buf *text = &listing->out->text;
-	if (listing->limit > 0 && listing->count == listing->limit) {
-		listing->next = (uint64_t)event->value[FIELD_SEQ].number;
-		return STATUS_LIMIT;
-	}
 	switch (listing->format) {
 	case OUTPUT_TABLE:
-		if (listing->count == 0)
-			put_table_head(listing->out);
 		put_table_row(listing, event);
 		break;
 	case OUTPUT_CSV:
-		if (listing->count == 0)
-			put_csv_head(listing->out);
 		put_csv_row(listing, event);
 		break;
 	case OUTPUT_JSON:
-		buf_put_string(text, listing->count ? ",\n" : "");
 		event_put_json(text, event, listing->store_id);
 		break;
 	case OUTPUT_NDJSON:
@@ -211,16 +291,86 @@ static enum status list_event(void *context, const struct event *event)
 		buf_put_byte(text, '\n');
 		break;
 	}
+}
+
+static enum status note_piece(struct listing *listing, const struct event *event, size_t at)
+{
+	if (listing->count == listing->piece_room) {
+		size_t room = listing->piece_room ? listing->piece_room * 2 : 256;
+		struct piece *pieces = realloc(listing->pieces, room * sizeof(*pieces));
+		if (pieces == NULL)
+			return STATUS_NO_MEMORY;
+		listing->pieces = pieces;
+		listing->piece_room = room;
+	}
+	int64_t recv_time = event_has(event, FIELD_RECV_TIME) ? event->value[FIELD_RECV_TIME].number : 0;
+	listing->pieces[listing->count] = (struct piece){recv_time, listing->count, at, listing->out->text.len - at};
+	listing->count++;
+	return buf_status(&listing->out->text);
+}
+
+static enum status list_event(void *context, const struct scan_place *place, const struct event *event)
+{
+	struct listing *listing = context;
+	struct buf *text = &listing->out->text;
+	if (listing->limit > 0 && listing->count == listing->limit) {
+		listing->next = (uint64_t)event->value[FIELD_SEQ].number;
+		return STATUS_LIMIT;
+	}
+	listing->store_id = place->store_id;
+	if (listing->merges) {
+		size_t at = text->len;
+		put_event(listing, event);
+		return note_piece(listing, event, at);
+	}
+	if (listing->count == 0)
+		put_head(listing);
+	else if (listing->format == OUTPUT_JSON)
+		buf_put_string(text, ",\n");
+	put_event(listing, event);
 	listing->count++;
 	return output_step(listing->out);
 }
 
+static int by_receipt(const void *a, const void *b)
+{
+	const struct piece *first = a;
+	const struct piece *second = b;
+	if (first->recv_time != second->recv_time)
+		return first->recv_time < second->recv_time ? -1 : 1;
+	return first->order < second->order ? -1 : first->order > second->order;
+}
+
+static enum status put_pieces(struct listing *listing)
+{
+	struct output *out = listing->out;
+	struct buf all = out->text;
+	enum status status = STATUS_OK;
+	buf_init(&out->text, all.max);
+	buf_put(&out->text, all.at, listing->start);
+	if (listing->count > 0) {
+		qsort(listing->pieces, listing->count, sizeof(*listing->pieces), by_receipt);
+		put_head(listing);
+	}
+	for (size_t i = 0; i < listing->count && status == STATUS_OK; i++) {
+		if (i > 0 && listing->format == OUTPUT_JSON)
+			buf_put_string(&out->text, ",\n");
+		buf_put(&out->text, all.at + listing->pieces[i].at, listing->pieces[i].len);
+		status = output_step(out);
+	}
+	buf_finish(&all);
+	return status;
+}
+
 static enum status list(struct listing *listing, struct error *error)
 {
-	listing->store_id = text_of(store_reader_id(listing->scan->reader));
 	arena_init(&listing->scratch, SCRATCH_BYTES_MAX);
 	buf_init(&listing->brief, SHORT_BYTES_MAX);
+	listing->start = listing->out->text.len;
 	enum status status = scan_events(listing->scan, list_event, listing, error);
+	if (status == STATUS_OK && listing->merges)
+		status = put_pieces(listing);
+	free(listing->pieces);
 	buf_finish(&listing->brief);
 	arena_finish(&listing->scratch);
 	if (listing->scan->coverage)
@@ -228,9 +378,10 @@ static enum status list(struct listing *listing, struct error *error)
 	return status;
 }
 
-enum status search_put(const struct scan *scan, enum output_format format, struct output *out, struct error *error)
+enum status search_put(
+	const struct scan *scan, bool merges, enum output_format format, struct output *out, struct error *error)
 {
-	struct listing listing = {.scan = scan, .format = format, .out = out};
+	struct listing listing = {.scan = scan, .format = format, .out = out, .merges = merges};
 	if (format == OUTPUT_JSON)
 		buf_put_string(&out->text, "{\"items\":[");
 	enum status status = list(&listing, error);

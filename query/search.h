@@ -13,9 +13,13 @@
  */
 enum status search_narrow(struct scan *scan, uint64_t limit, struct error *error) MUST_CHECK;
 
-/* Writes the events and counts them in scan->coverage.  OUTPUT_JSON writes {"items":[…],"coverage":{…}}. */
-enum status search_put(
-	const struct scan *scan, enum output_format format, struct output *out, struct error *error) MUST_CHECK;
+/*
+ * Writes the events and counts them in scan->coverage.  OUTPUT_JSON writes {"items":[…],"coverage":{…}}.  Events of several
+ * stores follow each other by the time of receipt where merges says so (the scan was narrowed: all are held in memory),
+ * else store by store.
+ */
+enum status search_put(const struct scan *scan, bool merges, enum output_format format, struct output *out,
+	struct error *error) MUST_CHECK;
 
 /*
  * One page of the API: at most `limit` events in scan order, as items; *next is the seq after the last one (0: none

@@ -269,8 +269,10 @@ static enum status count_row(struct table *table, const struct block_columns *co
 	return status;
 }
 
-static enum status count_block(void *context, struct block *block, const uint64_t rows[ROW_WORDS_MAX])
+static enum status count_block(
+	void *context, const struct scan_place *place, struct block *block, const uint64_t rows[ROW_WORDS_MAX])
 {
+	(void)place;
 	struct table *table = context;
 	struct block_columns columns;
 	memset(table->cache, 0, sizeof(table->cache));

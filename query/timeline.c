@@ -104,9 +104,10 @@ static bool has_room(struct timeline *timeline)
 	return true;
 }
 
-static enum status collect_event(void *context, const struct event *event)
+static enum status collect_event(void *context, const struct scan_place *place, const struct event *event)
 {
 	struct timeline *timeline = context;
+	timeline->store_id = place->store_id;
 	struct arena *arena = &timeline->arena;
 	if (timeline->count == TIMELINE_MOMENTS_MAX || arena->total > arena->max / 2) {
 		timeline->coverage.more = true;
@@ -297,14 +298,11 @@ static enum status conversation_of_turn(struct timeline *timeline, const struct 
 static enum status build_around_call(
 	struct timeline *timeline, const struct scan *scan, struct text id, struct error *error)
 {
-	uint64_t seq = 0;
 	struct scan one = *scan;
 	enum status status = STATUS_OK;
 	timeline->count = 0;
-	if (match_id_seq(id, timeline->store_id, &seq) && seq >= scan->seq_first && seq <= scan->seq_last) {
-		one.seq_first = one.seq_last = seq;
+	if (scan_narrow_to_id(&one, id))
 		status = collect(timeline, &one, NULL, error);
-	}
 	if (status == STATUS_OK && timeline->count == 0)
 		status = collect_exact(timeline, scan, FIELD_ID, id, error);
 	if (status == STATUS_OK && timeline->count == 0)
@@ -489,8 +487,7 @@ static enum status finish(struct timeline *timeline, const struct scan *scan, st
 	}
 	enum status status = collect_losses(timeline, scan, error);
 	if (timeline->coverage.events > 0) {
-		shown.seq_first = first_seq;
-		shown.seq_last = last_seq;
+		scan_narrow(&shown, first_seq, last_seq);
 	}
 	shown.filter = timeline->filter;
 	return status == STATUS_OK ? coverage_collect(&shown, &timeline->coverage, error) : status;
@@ -507,7 +504,6 @@ enum status timeline_build(
 	arena_init(&made->arena, ARENA_BYTES_MAX);
 	arena_init(&made->scratch, SCRATCH_BYTES_MAX);
 	buf_init(&made->brief, BRIEF_TEXT_BYTES_MAX);
-	made->store_id = text_of(store_reader_id(scan->reader));
 	made->with_json = with_json;
 	enum status status =
 		is_plain_id(words) ? build_id(made, scan, words, error) : build_search(made, scan, words, error);

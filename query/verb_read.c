@@ -24,13 +24,14 @@ enum exit_code verb_search(struct cli *cli)
 	struct scan scan = {0};
 	struct filter filter;
 	struct coverage coverage = {0};
-	const struct options *options = &cli->options;
+	uint64_t limit = cli->options.limit.given ? cli->options.limit.number : SEARCH_LIMIT;
 	enum status status = search_words(cli, &scan, &filter);
 	scan.coverage = &coverage;
 	if (status == STATUS_OK)
-		status = search_narrow(&scan, options->has_limit ? options->limit : SEARCH_LIMIT, &cli->error);
+		status = search_narrow(&scan, limit, &cli->error);
+	bool merges = limit > 0 && scan.store_count > 1;
 	if (status == STATUS_OK)
-		status = search_put(&scan, options->output, &cli->out, &cli->error);
+		status = search_put(&scan, merges, cli->options.output, &cli->out, &cli->error);
 	if (status == STATUS_CANCELLED)
 		return EXIT_FOUND;
 	if (status != STATUS_OK)
@@ -49,7 +50,7 @@ enum exit_code verb_export(struct cli *cli)
 		status = cli_scan(cli, &scan);
 	scan.coverage = &coverage;
 	if (status == STATUS_OK)
-		status = search_narrow(&scan, cli->options.limit, &cli->error);
+		status = search_narrow(&scan, cli->options.limit.number, &cli->error);
 	if (status == STATUS_OK)
 		status = export_put(&scan, &cli->out, &cli->error);
 	if (status == STATUS_OK)
@@ -66,12 +67,11 @@ enum exit_code verb_export(struct cli *cli)
 
 struct showing {
 	struct cli *cli;
-	struct text store_id;
 	struct arena scratch;
 	uint64_t count;
 };
 
-static enum status show_event(void *context, const struct event *event)
+static enum status show_event(void *context, const struct scan_place *place, const struct event *event)
 {
 	struct showing *showing = context;
 	struct output *out = &showing->cli->out;
@@ -81,33 +81,28 @@ static enum status show_event(void *context, const struct event *event)
 	if (format == OUTPUT_TABLE) {
 		if (showing->count > 0)
 			buf_put_byte(&out->text, '\n');
-		show_put(out, event, showing->store_id, &showing->scratch);
+		show_put(out, event, place->store_id, &showing->scratch);
 	} else {
-		event_put_json(&out->text, event, showing->store_id);
+		event_put_json(&out->text, event, place->store_id);
 		buf_put_byte(&out->text, '\n');
 	}
 	showing->count++;
 	return output_step(out);
 }
 
-/* An event's own id first: a bare number may be an id, too. */
+/* The seq first, which a bare number means; it may be an emitter's id, too. */
 static enum status show_id(struct cli *cli, struct text id, struct showing *showing, struct coverage *coverage)
 {
 	struct scan scan = {0};
 	struct filter filter;
-	uint64_t seq = 0;
 	enum status status = cli_scan(cli, &scan);
 	scan.coverage = coverage;
-	if (status == STATUS_OK && match_id_seq(id, showing->store_id, &seq)) {
-		struct scan one = scan;
-		one.seq_first = one.seq_last = seq;
-		if (seq >= scan.seq_first && seq <= scan.seq_last)
-			status = scan_events(&one, show_event, showing, &cli->error);
-		if (status != STATUS_OK || showing->count > 0)
-			return status;
-	}
-	if (status == STATUS_OK)
-		status = filter_exact(FIELD_ID, id, &cli->arena, &filter);
+	struct scan one = scan;
+	if (status == STATUS_OK && scan_narrow_to_id(&one, id))
+		status = scan_events(&one, show_event, showing, &cli->error);
+	if (status != STATUS_OK || showing->count > 0)
+		return status;
+	status = filter_exact(FIELD_ID, id, &cli->arena, &filter);
 	scan.filter = &filter;
 	return status == STATUS_OK ? scan_events(&scan, show_event, showing, &cli->error) : status;
 }
@@ -123,7 +118,6 @@ enum exit_code verb_show(struct cli *cli)
 	enum status status = cli_open(cli);
 	if (status != STATUS_OK)
 		return cli_fail(cli, status);
-	showing.store_id = text_of(store_reader_id(cli->reader));
 	arena_init(&showing.scratch, 64 * 1024 * 1024);
 	status = show_id(cli, cli->words, &showing, &coverage);
 	if (status == STATUS_OK)

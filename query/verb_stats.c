@@ -24,7 +24,7 @@ enum exit_code verb_stats(struct cli *cli)
 		return cli_misuse(cli, "stats of a search need --by FIELD, such as --by server,tool");
 	enum status status = cli_open(cli);
 	if (status == STATUS_OK && options->by == NULL)
-		status = stats_put_store(cli->reader, options->output, &cli->out, &cli->error);
+		status = stats_put_store(cli->readers[0], options->output, &cli->out, &cli->error);
 	else if (status == STATUS_OK)
 		status = stats_of_events(cli, &coverage);
 	if (status != STATUS_OK && status != STATUS_CANCELLED)

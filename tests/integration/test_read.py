@@ -517,7 +517,7 @@ def test_a_limit_says_that_there_is_more(live):
     (("help",), 0), (("help", "serch"), 2), (("version",), 0), (("--version",), 0), (("search", "--help"), 0),
 ])
 def test_exit_codes(live, arguments, status):
-    store = () if {"--data", "--url", "--version"} & set(arguments) else ("--data", live.data)
+    store = () if {"--data", "--url", "--version", "import", "token"} & set(arguments) else ("--data", live.data)
     done = ledgerlib.run_cli(*arguments, *store, status=status)
     assert (b"mcpledger: " in done.stderr) == (status >= 2) or not arguments, done
 

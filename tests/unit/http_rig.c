@@ -116,7 +116,10 @@ static void echo_route(void *context, const struct http_request *request, struct
 	(void)context;
 	const struct text *list = http_request_tenants(request, &tenants);
 	struct text path = http_request_path(request);
-	struct text q = http_request_parameter(request, "q");
+	struct text name = {NULL, 0};
+	struct text q = {NULL, 0};
+	for (size_t i = 0; http_request_parameter_at(request, i, &name, &q) && !text_equal(name, TEXT("q")); i++)
+		q = (struct text){NULL, 0};
 	char text[512];
 	int len = snprintf(text, sizeof(text), "path=%.*s q=%.*s tenants=%zu%s", (int)path.len, path.at, (int)q.len,
 		q.at ? q.at : "", tenants, list ? "" : " all");

@@ -57,8 +57,9 @@ struct seqs {
 	size_t len;
 };
 
-static enum status note_seq(void *context, const struct event *event)
+static enum status note_seq(void *context, const struct scan_place *place, const struct event *event)
 {
+	(void)place;
 	struct seqs *seqs = context;
 	seqs->len += (size_t)snprintf(seqs->text + seqs->len, sizeof(seqs->text) - seqs->len, "%s%lld",
 		seqs->len ? " " : "", (long long)event->value[FIELD_SEQ].number);
@@ -93,8 +94,7 @@ static void everything_is_met_in_order(void **state)
 	struct scan scan = scan_all(fixture.reader);
 	scan.backward = true;
 	assert_string_equal(run(&scan, ""), "6 5 4 3 2 1");
-	scan.seq_first = 2;
-	scan.seq_last = 4;
+	scan_narrow(&scan, 2, 4);
 	assert_string_equal(run(&scan, ""), "4 3 2");
 	scan.backward = false;
 	assert_string_equal(run(&scan, ""), "2 3 4");
@@ -223,7 +223,7 @@ static void coverage_tells_losses_and_redactions(void **state)
 	assert_false(coverage.wide);
 	assert_false(coverage_complete(&coverage));
 	coverage = (struct coverage){.events = 1};
-	scan.seq_last = 2;
+	scan_narrow(&scan, 1, 2);
 	assert_int_equal(coverage_collect(&scan, &coverage, NULL), STATUS_OK);
 	assert_true(coverage_complete(&coverage));
 }
@@ -231,15 +231,15 @@ static void coverage_tells_losses_and_redactions(void **state)
 static void formats_show_hostile_text_safely(void **state)
 {
 	(void)state;
-	struct scan scan = scan_all(fixture.reader);
 	struct coverage coverage = {0};
 	query_store_add(&fixture, "user.id", "\x1b[31mroot\xe2\x80\xae", "target.name", "=cmd|'/c calc'!A1",
 		"error.message", "two\nlines", "verdict", "tool_error", "request", "{\"a\":\"\\u001b[2J\"}", NULL);
 	query_store_commit(&fixture, false);
-	scan.seq_first = scan.seq_last = 7;
+	struct scan scan = scan_all(fixture.reader);
+	scan_narrow(&scan, 7, 7);
 	scan.coverage = &coverage;
 	for (enum output_format format = OUTPUT_TABLE; format <= OUTPUT_CSV; format++) {
-		assert_int_equal(search_put(&scan, format, &fixture.out, NULL), STATUS_OK);
+		assert_int_equal(search_put(&scan, false, format, &fixture.out, NULL), STATUS_OK);
 		const char *text = query_store_written(&fixture);
 		assert_null(strchr(text, 0x1b));
 		if (format == OUTPUT_TABLE || format == OUTPUT_CSV)
@@ -249,6 +249,64 @@ static void formats_show_hostile_text_safely(void **state)
 		if (format == OUTPUT_CSV)
 			assert_non_null(strstr(text, ",'=cmd|"));
 	}
+}
+
+/* Three events each, received in turn. */
+static void fill_in_turn(struct query_store *first, struct query_store *second)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		query_store_add(first, "target.name", "left", NULL);
+		query_store_commit(first, false);
+		second->recv_time = first->recv_time + 1;
+		query_store_add(second, "target.name", "right", NULL);
+		query_store_commit(second, false);
+		first->recv_time = second->recv_time + 1;
+	}
+}
+
+static const char *listed(struct scan scan, uint64_t limit, bool merges, enum output_format format)
+{
+	struct error error = {0};
+	struct coverage coverage = {0};
+	scan.coverage = &coverage;
+	assert_int_equal(search_narrow(&scan, limit, &error), STATUS_OK);
+	assert_int_equal(search_put(&scan, merges, format, &fixture.out, &error), STATUS_OK);
+	assert_int_equal(coverage.more, limit > 0 && limit < 12);
+	return query_store_written(&fixture);
+}
+
+static void stores_are_read_as_one(void **state)
+{
+	struct query_store other;
+	(void)state;
+	query_store_open(&other);
+	fill_in_turn(&fixture, &other);
+	struct scan scan = scan_all(fixture.reader);
+	assert_int_equal(scan_add_store(&scan, other.reader), STATUS_OK);
+	assert_string_equal(run(&scan, "tool:left,right"), "8 9 10 1 2 3");
+	scan.backward = true;
+	assert_string_equal(run(&scan, "tool:left,right"), "3 2 1 10 9 8");
+	scan.backward = false;
+	assert_string_equal(run(&scan, "tool:right"), "1 2 3");
+
+	struct scan one = scan;
+	char id[96];
+	(void)snprintf(id, sizeof(id), "%s-2", store_reader_id(other.reader));
+	assert_true(scan_narrow_to_id(&one, text_of(id)));
+	assert_string_equal(run(&one, ""), "2");
+
+	/* The newest three are of both stores, and stand in order of receipt. */
+	(void)run(&scan, "tool:left,right");
+	const char *text = listed(scan, 3, true, OUTPUT_NDJSON);
+	const char *first = strstr(text, "\"seq\":2,");
+	const char *second = first ? strstr(first, "\"seq\":10,") : NULL;
+	assert_non_null(second);
+	assert_non_null(strstr(second, "\"seq\":3,"));
+	assert_null(strstr(text, "\"seq\":9,"));
+	text = listed(scan, 2, true, OUTPUT_JSON);
+	assert_memory_equal(text, "{\"items\":[{", 11);
+	assert_non_null(strstr(text, "},\n{"));
+	query_store_close(&other);
 }
 
 int main(void)
@@ -265,6 +323,7 @@ int main(void)
 		cmocka_unit_test(the_newest_are_kept),
 		cmocka_unit_test(coverage_tells_losses_and_redactions),
 		cmocka_unit_test(formats_show_hostile_text_safely),
+		cmocka_unit_test(stores_are_read_as_one),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

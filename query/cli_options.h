@@ -1,0 +1,30 @@
+/*
+ * The options of mcpledger: OPTION(member, "long name", short name, TYPE, WHERE, "VALUE", "verbs", "help").
+ *
+ * TYPE    FLAG: bool; STRING: const char *, given once; LIST: struct option_list; FORMAT, LIMIT, TIME: see options.h.
+ * WHERE   ASKED: part of the question; with --url it goes along, and it is the read API's parameter of the same name
+ *         (as_of for --as-of).  HERE: it says how this process works.
+ * verbs   that take it, between spaces; "" = all that read, "* x " = these and x.  Others refuse it.
+ */
+OPTION(data, "data", 0, LIST, HERE, "DIR", "",
+	"a store's directory, live or copied; may be repeated. Default: $MCPLEDGER_STORE_DIR, /var/lib/mcpledger, "
+	"~/.local/state/mcpledger")
+OPTION(url, "url", 0, STRING, HERE, "URL", "* demo import ",
+	"ask a running collector instead of reading a directory (times are then UTC); unix:/path for a socket")
+OPTION(token_file, "token-file", 0, STRING, HERE, "FILE", "* demo import ", "holds the token for the collector")
+OPTION(output, "output", 'o', FORMAT, ASKED, "FORMAT", "", "table (default), json, ndjson or csv")
+OPTION(limit, "limit", 'n', LIMIT, ASKED, "N", "", "at most N, the newest or largest; 0: all")
+OPTION(since, "since", 0, STRING, ASKED, "TIME", "",
+	"the event's time: 2026-11-20T10:00:00Z, 2026-11-20, 2h (ago), yesterday")
+OPTION(until, "until", 0, STRING, ASKED, "TIME", "", "the same; the time itself is no longer in the range")
+OPTION(time, "time", 0, TIME, ASKED, "WHICH", "", "recv: --since and --until mean the time of receipt; event (default)")
+OPTION(tenants, "tenant", 0, LIST, ASKED, "NAME", "", "only this tenant; may be repeated")
+OPTION(by, "by", 0, STRING, ASKED, "FIELD,…", " stats ", "the fields to group by, such as server,tool")
+OPTION(utc, "utc", 0, FLAG, HERE, NULL, "", "tables show UTC instead of local time (JSON always is UTC)")
+OPTION(require_complete, "require-complete", 0, FLAG, ASKED, NULL, "", "exit with 3 when the answer may lack events")
+OPTION(quiet, "quiet", 'q', FLAG, ASKED, NULL, "* demo import ", "no coverage, no progress")
+OPTION(scopes, "scopes", 0, STRING, HERE, "SCOPE,…", " token ", "of ingest, read, admin, assert")
+OPTION(token_tenants, "tenants", 0, STRING, HERE, "NAME,…", " token ",
+	"tenants the token may see or send for (default: all)")
+OPTION(file, "file", 0, STRING, HERE, "FILE", " token ",
+	"append the line to this file; without it, the line is printed")
