@@ -351,6 +351,41 @@ static void test_what_was_removed_without_a_note_is_told_by_the_next_start(void 
 	assert_int_equal(fixture_count_notes(fixture, "prune"), 1);
 }
 
+enum { RUNS = 20 };
+
+struct seqs {
+	int64_t at[RUNS];
+	unsigned count;
+};
+
+static void note_seq(void *context, const struct event *event)
+{
+	struct seqs *seqs = context;
+	bool is_start = text_equal(event_text(event, FIELD_OP), TEXT("start"));
+	if ((event->kind != KIND_LEDGER || is_start) && seqs->count < RUNS)
+		seqs->at[seqs->count++] = event->value[FIELD_SEQ].number;
+}
+
+static void test_the_start_of_a_run_stands_before_its_events(void **state)
+{
+	struct fixture *fixture = *state;
+	struct seqs starts = {.count = 0};
+	struct seqs events = {.count = 0};
+	for (int run = 0; run < RUNS; run++) {
+		fixture_start(fixture);
+		assert_int_equal(submit_events(fixture, "s", run, 1).accepted, 1);
+		fixture_stop(fixture);
+	}
+	fixture_read(fixture, true, note_seq, &starts);
+	fixture_read(fixture, false, note_seq, &events);
+	assert_int_equal(starts.count, RUNS);
+	assert_int_equal(events.count, RUNS);
+	for (int run = 0; run < RUNS; run++) {
+		assert_true(starts.at[run] < events.at[run]);
+		assert_true(run == 0 || starts.at[run] > events.at[run - 1]);
+	}
+}
+
 static void test_counters_survive_a_restart(void **state)
 {
 	struct fixture *fixture = *state;
@@ -499,6 +534,7 @@ int main(void)
 		CASE(test_large_payloads_come_back_whole_also_from_conflicting_events),
 		CASE(test_segments_roll_over_by_size_and_lose_nothing),
 		CASE(test_what_was_removed_without_a_note_is_told_by_the_next_start),
+		CASE(test_the_start_of_a_run_stands_before_its_events),
 		CASE(test_counters_survive_a_restart),
 		CASE(test_over_the_byte_budget_events_are_refused_and_counted),
 		CASE(test_while_the_store_cannot_write_events_are_refused_with_the_reason),
