@@ -7,6 +7,7 @@
 #include "crypto.h"
 #include "durations.h"
 #include "printable.h"
+#include "sheet.h"
 #include "timestamp.h"
 
 enum { TABLE_SLOTS = 32768, CACHE_SLOTS = 1024, KEYS_BYTES_MAX = 64 * 1024 * 1024, VALUE_BYTES_MAX = 1024 };
@@ -38,16 +39,6 @@ static void put_figures_json(struct buf *out, const char *store_id, const struct
 	buf_put_string(out, "}\n");
 }
 
-static void put_bytes(struct buf *out, uint64_t bytes)
-{
-	static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
-	double scaled = (double)bytes;
-	size_t unit = 0;
-	for (; scaled >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0]); unit++)
-		scaled /= 1024;
-	buf_printf(out, unit ? "%.1f %s" : "%.0f %s", scaled, units[unit]);
-}
-
 static void put_figures_table(struct output *out, const char *store_id, const struct store_figures *figures)
 {
 	struct buf *text = &out->text;
@@ -58,17 +49,17 @@ static void put_figures_table(struct output *out, const char *store_id, const st
 	buf_printf(text, "Blocks      %" PRIu64 " in %" PRIu64 " segment%s\n", figures->blocks, figures->segments,
 		figures->segments == 1 ? "" : "s");
 	buf_put_string(text, "On disk     ");
-	put_bytes(text, figures->file_bytes);
+	sheet_put_bytes(text, figures->file_bytes);
 	if (figures->events > 0)
 		buf_printf(text, ", %.1f bytes an event", (double)figures->file_bytes / (double)figures->events);
 	buf_put_string(text, "\n            blocks ");
-	put_bytes(text, figures->block_bytes);
+	sheet_put_bytes(text, figures->block_bytes);
 	buf_put_string(text, ", large payloads ");
-	put_bytes(text, figures->payload_bytes);
+	sheet_put_bytes(text, figures->payload_bytes);
 	buf_printf(text, " (%" PRIu64 "), summaries ", figures->payloads);
-	put_bytes(text, figures->summary_bytes);
+	sheet_put_bytes(text, figures->summary_bytes);
 	buf_put_string(text, ", tail ");
-	put_bytes(text, figures->tail_bytes);
+	sheet_put_bytes(text, figures->tail_bytes);
 	buf_put_byte(text, '\n');
 	if (figures->events == 0)
 		return;
