@@ -35,7 +35,7 @@ static inline int text_equal(struct text a, struct text b)
 struct buf {
 	char *at;        /* owned */
 	size_t len;      /* bytes written */
-	size_t capacity; /* bytes allocated */
+	size_t capacity; /* bytes allocated, at most max */
 	size_t max;      /* bytes it may grow to */
 	enum status failed;
 };
@@ -46,10 +46,26 @@ void buf_clear(struct buf *buf);  /* len = 0, failed = OK, memory kept */
 enum status buf_status(const struct buf *buf) MUST_CHECK;
 /* Makes room for `more` bytes behind len and returns where to write them, or NULL (failed is set). */
 char *buf_reserve(struct buf *buf, size_t more);
-void buf_put(struct buf *buf, const void *bytes, size_t len);
-void buf_put_text(struct buf *buf, struct text text);
+void buf_put_growing(struct buf *buf, const void *bytes, size_t len); /* what buf_put does where room is short */
+static inline void buf_put(struct buf *buf, const void *bytes, size_t len)
+{
+	if (len >= buf->capacity - buf->len || buf->failed != STATUS_OK) {
+		buf_put_growing(buf, bytes, len);
+		return;
+	}
+	if (len)
+		memcpy(buf->at + buf->len, bytes, len);
+	buf->len += len;
+}
+static inline void buf_put_text(struct buf *buf, struct text text)
+{
+	buf_put(buf, text.at, text.len);
+}
 void buf_put_string(struct buf *buf, const char *string);
-void buf_put_byte(struct buf *buf, uint8_t byte);
+static inline void buf_put_byte(struct buf *buf, uint8_t byte)
+{
+	buf_put(buf, &byte, 1);
+}
 void buf_put_int(struct buf *buf, int64_t number);   /* decimal */
 void buf_put_uint(struct buf *buf, uint64_t number); /* decimal */
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);

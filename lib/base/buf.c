@@ -39,7 +39,7 @@ char *buf_reserve(struct buf *buf, size_t more)
 	}
 	size_t need = buf->len + more;
 	if (need > buf->capacity || buf->at == NULL) {
-		size_t capacity = buf->capacity ? buf->capacity : BUF_BYTES_MIN;
+		size_t capacity = buf->capacity ? buf->capacity : BUF_BYTES_MIN < buf->max ? BUF_BYTES_MIN : buf->max;
 		while (capacity < need)
 			capacity = capacity > buf->max / 2 ? buf->max : capacity * 2;
 		char *at = realloc(buf->at, capacity ? capacity : 1);
@@ -53,7 +53,7 @@ char *buf_reserve(struct buf *buf, size_t more)
 	return buf->at + buf->len;
 }
 
-void buf_put(struct buf *buf, const void *bytes, size_t len)
+void buf_put_growing(struct buf *buf, const void *bytes, size_t len)
 {
 	if (len == 0)
 		return;
@@ -64,29 +64,28 @@ void buf_put(struct buf *buf, const void *bytes, size_t len)
 	}
 }
 
-void buf_put_text(struct buf *buf, struct text text)
-{
-	buf_put(buf, text.at, text.len);
-}
-
 void buf_put_string(struct buf *buf, const char *string)
 {
 	buf_put(buf, string, strlen(string));
 }
 
-void buf_put_byte(struct buf *buf, uint8_t byte)
-{
-	buf_put(buf, &byte, 1);
-}
-
 void buf_put_uint(struct buf *buf, uint64_t number)
 {
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+				    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+				    "8081828384858687888990919293949596979899";
 	char digits[20];
 	size_t at = sizeof(digits);
-	do {
-		digits[--at] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number);
+	for (; number >= 100; number /= 100) {
+		at -= 2;
+		memcpy(digits + at, pairs + number % 100 * 2, 2);
+	}
+	if (number >= 10) {
+		at -= 2;
+		memcpy(digits + at, pairs + number * 2, 2);
+	} else {
+		digits[--at] = (char)('0' + number);
+	}
 	buf_put(buf, digits + at, sizeof(digits) - at);
 }
 

@@ -393,12 +393,27 @@ enum status block_column(struct block *block, unsigned field, struct column *col
 	return status;
 }
 
+/* Asks for the columns of whole events, once. */
+static enum status list_fields(struct block *block)
+{
+	block->field_count = 0;
+	for (unsigned field = 1; field < FIELD_LIMIT; field++) {
+		const struct column *column = NULL;
+		if (block->first_entry[field] == 0 && field != FIELD_SEQ && field != FIELD_RECV_TIME)
+			continue;
+		enum status status = ask_column(block, field, &column);
+		if (status == STATUS_OK)
+			block->fields[block->field_count++] = (uint8_t)field;
+		else if (status != STATUS_NOT_FOUND)
+			return status;
+	}
+	block->listed = true;
+	return STATUS_OK;
+}
+
 static enum status fill_field(struct block *block, uint32_t row, unsigned field, struct event *event)
 {
-	const struct column *column = NULL;
-	enum status status = ask_column(block, field, &column);
-	if (status != STATUS_OK)
-		return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+	const struct column *column = &block->column[field];
 	if (column->is_number) {
 		if (column->present[row / WORD_BITS] >> (row % WORD_BITS) & 1)
 			event_set_number(event, field, column->numbers[row]);
@@ -407,6 +422,7 @@ static enum status fill_field(struct block *block, uint32_t row, unsigned field,
 	uint32_t code = column->codes[row];
 	if (code == 0)
 		return STATUS_OK;
+	enum status status = STATUS_OK;
 	if (field_types[field] == FIELD_TYPE_PAYLOAD)
 		status = fetch_entry(block, column, code);
 	if (status == STATUS_OK)
@@ -420,13 +436,11 @@ enum status block_event(struct block *block, uint32_t row, struct event *event)
 		return STATUS_NOT_FOUND;
 	event_clear(event);
 	memset(event->payload, 0, sizeof(event->payload));
-	for (unsigned field = 1; field < FIELD_LIMIT; field++) {
-		if (block->first_entry[field] == 0 && field != FIELD_SEQ && field != FIELD_RECV_TIME)
-			continue;
-		enum status status = fill_field(block, row, field, event);
-		if (status != STATUS_OK)
-			return status;
-	}
+	enum status status = block->listed ? STATUS_OK : list_fields(block);
+	for (uint32_t i = 0; i < block->field_count && status == STATUS_OK; i++)
+		status = fill_field(block, row, block->fields[i], event);
+	if (status != STATUS_OK)
+		return status;
 	event->kind = kind_find(event_text(event, FIELD_KIND));
 	event->verdict = verdict_find(event_text(event, FIELD_VERDICT));
 	return STATUS_OK;

@@ -18,6 +18,9 @@ struct block {
 	uint32_t first_entry[FIELD_LIMIT]; /* 1 + where a field's columns start in the directory; 0: none */
 	uint8_t state[FIELD_LIMIT];
 	struct column column[FIELD_LIMIT];
+	bool listed; /* `fields` holds the fields that some row has, all their columns are here */
+	uint8_t fields[FIELD_LIMIT];
+	uint32_t field_count;
 	struct buf rendered[PAYLOAD_COUNT]; /* payload texts */
 	uint32_t *stored_rows;              /* grouped place -> row; made when first needed */
 	const uint32_t *groups;             /* per row: 1 + group */

@@ -99,43 +99,82 @@ static void end(struct rendering *rendering)
 	buf_put_byte(rendering->out, '}');
 }
 
+/* The fields of an event by rank, so that they are met in the order of canonical bytes. */
+struct ranked {
+	uint64_t bits[FIELD_LIMIT / 64];
+};
+
+static void rank(struct ranked *ranked, const uint8_t *ranks, unsigned field)
+{
+	ranked->bits[ranks[field] / 64] |= UINT64_C(1) << (ranks[field] % 64);
+}
+
+static struct ranked rank_present(const struct event *event, const uint8_t *ranks)
+{
+	struct ranked ranked = {{0}};
+	for (unsigned word = 0; word < FIELD_LIMIT / 64; word++)
+		for (uint64_t left = event->present[word]; left; left &= left - 1)
+			rank(&ranked, ranks, word * 64 + (unsigned)__builtin_ctzll(left));
+	return ranked;
+}
+
+static unsigned take_lowest(uint64_t *bits)
+{
+	unsigned lowest = (unsigned)__builtin_ctzll(*bits);
+	*bits &= *bits - 1;
+	return lowest;
+}
+
 void event_put_canonical(struct buf *out, const struct event *event)
 {
 	struct rendering rendering = begin(out, event);
+	struct ranked ranked = rank_present(event, field_ranks());
 	const uint8_t *order;
-	size_t count = field_order(&order);
-	for (size_t i = 0; i < count; i++)
-		if (order[i] < FIELD_COLLECTOR_FIRST && event_has(event, order[i]))
-			put_field(&rendering, order[i], &event->value[order[i]]);
+	(void)field_order(&order);
+	for (unsigned word = 0; word < FIELD_LIMIT / 64; word++) {
+		while (ranked.bits[word]) {
+			unsigned field = order[word * 64 + take_lowest(&ranked.bits[word])];
+			if (field < FIELD_COLLECTOR_FIRST)
+				put_field(&rendering, field, &event->value[field]);
+		}
+	}
 	end(&rendering);
 }
 
-/* What a JSON answer shows of a field that need not be kept because it follows from others. */
-static bool follows_from_others(const struct event *event, unsigned field, struct value *value)
+/* What a JSON answer shows of a field that is not kept because it follows from others: an assigned id, a size. */
+static void put_derived(struct rendering *rendering, unsigned field, struct text store_id)
 {
-	unsigned payload = field == FIELD_REQUEST_SIZE ? FIELD_REQUEST : FIELD_RESPONSE;
-	if ((field != FIELD_REQUEST_SIZE && field != FIELD_RESPONSE_SIZE) || !event_has(event, payload))
-		return false;
-	value->number = (int64_t)event->value[payload].text.len;
-	return true;
+	const struct event *event = rendering->event;
+	char id[96];
+	struct value value = {0};
+	if (field == FIELD_ID)
+		value.text = event_id(event, store_id, id);
+	else
+		value.number =
+			(int64_t)event->value[field == FIELD_REQUEST_SIZE ? FIELD_REQUEST : FIELD_RESPONSE].text.len;
+	put_field(rendering, field, &value);
 }
 
 void event_put_json(struct buf *out, const struct event *event, struct text store_id)
 {
 	struct rendering rendering = begin(out, event);
+	const uint8_t *ranks = field_ranks();
+	struct ranked ranked = rank_present(event, ranks);
 	const uint8_t *order;
-	size_t count = field_order(&order);
-	char id[96];
-	for (size_t i = 0; i < count; i++) {
-		unsigned field = order[i];
-		struct value value = {0};
-		if (event_has(event, field)) {
-			put_field(&rendering, field, &event->value[field]);
-		} else if (field == FIELD_ID && event_has(event, FIELD_MARKS_ID_ASSIGNED)) {
-			value.text = event_id(event, store_id, id);
-			put_field(&rendering, field, &value);
-		} else if (follows_from_others(event, field, &value)) {
-			put_field(&rendering, field, &value);
+	(void)field_order(&order);
+	if (event_has(event, FIELD_MARKS_ID_ASSIGNED))
+		rank(&ranked, ranks, FIELD_ID);
+	if (event_has(event, FIELD_REQUEST))
+		rank(&ranked, ranks, FIELD_REQUEST_SIZE);
+	if (event_has(event, FIELD_RESPONSE))
+		rank(&ranked, ranks, FIELD_RESPONSE_SIZE);
+	for (unsigned word = 0; word < FIELD_LIMIT / 64; word++) {
+		while (ranked.bits[word]) {
+			unsigned field = order[word * 64 + take_lowest(&ranked.bits[word])];
+			if (event_has(event, field))
+				put_field(&rendering, field, &event->value[field]);
+			else
+				put_derived(&rendering, field, store_id);
 		}
 	}
 	end(&rendering);

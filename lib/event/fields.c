@@ -30,6 +30,7 @@ static size_t node_count;
 static struct field_place places[FIELD_LIMIT];
 static uint8_t order[FIELD_LIMIT];
 static size_t order_count;
+static uint8_t ranks[FIELD_LIMIT];
 static struct field_member members[MEMBERS_MAX];
 static struct name_key member_keys[MEMBERS_MAX]; /* of the decoded names */
 static size_t member_count;
@@ -181,6 +182,8 @@ static void build(void)
 		if (field_infos[number].type != FIELD_TYPE_NONE)
 			add_field(number);
 	qsort(order, order_count, sizeof(*order), compare_places);
+	for (size_t rank = 0; rank < order_count; rank++)
+		ranks[order[rank]] = (uint8_t)rank;
 }
 
 static void build_once(void)
@@ -212,6 +215,12 @@ const struct field_place *field_places(void)
 {
 	build_once();
 	return places;
+}
+
+const uint8_t *field_ranks(void)
+{
+	build_once();
+	return ranks;
 }
 
 const struct field_member *field_members(void)

@@ -42,6 +42,7 @@ struct field_member {
 extern const struct field_info field_infos[FIELD_LIMIT];
 const struct field_node *field_nodes(void);   /* NODES_MAX of them */
 const struct field_place *field_places(void); /* by field number */
+const uint8_t *field_ranks(void);             /* by field number: its place in field_order() */
 /* The members, MEMBERS_MAX at most.  Number 0 stands for all unknown ones: it is in no object. */
 const struct field_member *field_members(void);
 /* The number of the member of this decoded name in the object `node` of a sent event; after field_members() was called. */

@@ -4,10 +4,11 @@
 
 static const struct {
 	const char *name;
+	size_t len;
 	bool counts;
 	bool error;
 } verdicts[VERDICT_COUNT] = {
-#define VERDICT(name, text, counts, error) [VERDICT_##name] = {text, counts, error},
+#define VERDICT(name, text, counts, error) [VERDICT_##name] = {text, sizeof(text) - 1, counts, error},
 #include "tbl/verdicts.h"
 #undef VERDICT
 };
@@ -30,13 +31,14 @@ bool verdict_counts_against_server(enum verdict verdict)
 enum verdict verdict_find(struct text name)
 {
 	unsigned verdict = 0;
-	while (verdict < VERDICT_COUNT && !text_equal(name, text_of(verdicts[verdict].name)))
+	while (verdict < VERDICT_COUNT &&
+		!text_equal(name, (struct text){verdicts[verdict].name, verdicts[verdict].len}))
 		verdict++;
 	return (enum verdict)verdict;
 }
 
-static const char *const kinds[KIND_COUNT] = {
-#define KIND(name, text) [KIND_##name] = text,
+static const struct text kinds[KIND_COUNT] = {
+#define KIND(name, text) [KIND_##name] = {text, sizeof(text) - 1},
 #include "tbl/kinds.h"
 #undef KIND
 };
@@ -44,7 +46,7 @@ static const char *const kinds[KIND_COUNT] = {
 enum kind kind_find(struct text name)
 {
 	for (unsigned kind = KIND_OTHER + 1; kind < KIND_COUNT; kind++)
-		if (text_equal(name, text_of(kinds[kind])))
+		if (text_equal(name, kinds[kind]))
 			return (enum kind)kind;
 	return KIND_OTHER;
 }

@@ -102,25 +102,30 @@ static size_t put_escape(struct buf *out, const unsigned char *at)
 	return 1;
 }
 
-/* Bytes at the start of a text that may be copied; words of 8 first, each byte tested at once. */
-static size_t plain_length(const unsigned char *at, size_t len)
+/* Whether one of 8 bytes may need an escape: a control character, a quote, a backslash, or the lead of a surrogate. */
+static bool word_is_suspect(const unsigned char *at)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101);
-	const uint64_t high = UINT64_C(0x8080808080808080);
+	uint64_t word;
+	memcpy(&word, at, 8);
+	uint64_t quote = word ^ ones * '"';
+	uint64_t backslash = word ^ ones * '\\';
+	uint64_t lead = word ^ ones * 0xed; /* of some Hangul, too */
+	uint64_t found = (word - ones * 0x20) & ~word;
+	found |= (quote - ones) & ~quote;
+	found |= (backslash - ones) & ~backslash;
+	found |= (lead - ones) & ~lead;
+	return found & ones << 7;
+}
+
+/* Bytes at the start of a text that may be copied; words of 8 first, the last one once more with what is left. */
+static size_t plain_length(const unsigned char *at, size_t len)
+{
 	size_t i = 0;
-	for (; i + 8 <= len; i += 8) {
-		uint64_t word;
-		memcpy(&word, at + i, 8);
-		uint64_t quote = word ^ ones * '"';
-		uint64_t backslash = word ^ ones * '\\';
-		uint64_t lead = word ^ ones * 0xed; /* first byte of an encoded surrogate, and of some Hangul */
-		uint64_t found = (word - ones * 0x20) & ~word;
-		found |= (quote - ones) & ~quote;
-		found |= (backslash - ones) & ~backslash;
-		found |= (lead - ones) & ~lead;
-		if (found & high)
-			break;
-	}
+	while (i + 8 <= len && !word_is_suspect(at + i))
+		i += 8;
+	if (i + 8 > len && len >= 8 && !word_is_suspect(at + len - 8))
+		return len;
 	while (i < len && !needs_escape(at + i, len - i))
 		i++;
 	return i;
@@ -130,6 +135,8 @@ void json_put_string(struct buf *out, struct text decoded)
 {
 	const unsigned char *at = (const unsigned char *)decoded.at;
 	size_t left = decoded.len;
+	if (buf_reserve(out, left + 2) == NULL) /* enough for most: what needs no escape */
+		return;
 	buf_put_byte(out, '"');
 	while (left) {
 		size_t plain = plain_length(at, left);
