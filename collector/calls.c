@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "crypto.h"
+
 /* Labels are the OpenTelemetry names for MCP with dots as underscores; verdict and tenant are ours. */
 enum {
 	LABEL_METHOD,
@@ -59,6 +61,8 @@ enum status calls_create(struct calls **calls, struct metric_registry *registry)
 		.label_count = LABEL_COUNT,
 		.bounds = bounds,
 		.bound_count = sizeof(bounds) / sizeof(bounds[0]),
+		.from_events = true,
+		.has_exemplars = true,
 	};
 	made->duration_server = metric_family_add(registry, &duration_server_info);
 	static const struct metric_info duration_client_info = {
@@ -69,6 +73,8 @@ enum status calls_create(struct calls **calls, struct metric_registry *registry)
 		.label_count = LABEL_COUNT,
 		.bounds = bounds,
 		.bound_count = sizeof(bounds) / sizeof(bounds[0]),
+		.from_events = true,
+		.has_exemplars = true,
 	};
 	made->duration_client = metric_family_add(registry, &duration_client_info);
 	static const struct metric_info total_info = {
@@ -77,6 +83,8 @@ enum status calls_create(struct calls **calls, struct metric_registry *registry)
 		.help = "MCP requests stored since the daemon started, by verdict.",
 		.labels = labels,
 		.label_count = LABEL_COUNT,
+		.from_events = true,
+		.has_exemplars = true,
 	};
 	made->total = metric_family_add(registry, &total_info);
 	*calls = made;
@@ -186,9 +194,17 @@ static uint64_t hash_labels(struct buf *key, bool is_client, const struct text v
 	return XXH3_64bits(to, bytes);
 }
 
-struct call calls_find(struct calls_cache *cache, const struct event *event)
+/* Only what W3C Trace Context calls a trace id can be looked up: 32 hex digits, not all of them 0. */
+static void find_trace(const struct event *event, uint8_t trace_id[16])
 {
-	struct call call = {NULL, NULL, 0};
+	struct text trace = event_text(event, FIELD_TRACE_ID);
+	if (trace.len != 32 || hex_decode(trace, trace_id, 16) != STATUS_OK)
+		memset(trace_id, 0, 16);
+}
+
+struct call calls_find(struct calls_cache *cache, const struct event *event, uint64_t owner)
+{
+	struct call call = {NULL, NULL, 0, {0}};
 	if (event->kind != KIND_TOOL_CALL || text_equal(event_text(event, FIELD_STAGE), TEXT("start")))
 		return call;
 	char code[24];
@@ -199,11 +215,13 @@ struct call calls_find(struct calls_cache *cache, const struct event *event)
 	struct slot *slot = &cache->slots[hash % CACHE_SLOTS];
 	if (hash == 0 || slot->hash != hash) {
 		struct calls *calls = cache->calls;
+		struct metric_family *duration = is_client ? calls->duration_client : calls->duration_server;
 		slot->hash = hash;
-		slot->total = metric_series_get(calls->total, values);
-		slot->duration = metric_series_get(is_client ? calls->duration_client : calls->duration_server, values);
+		slot->total = metric_series_get_for(calls->total, owner, values);
+		slot->duration = metric_series_get_for(duration, owner, values);
 	}
 	call.total = slot->total;
+	find_trace(event, call.trace_id);
 	if (event_has(event, FIELD_DURATION_NS) && !event_has(event, FIELD_MARKS_TIME_SUSPECT)) {
 		call.duration = slot->duration;
 		call.duration_ns = event->value[FIELD_DURATION_NS].number;
@@ -211,10 +229,14 @@ struct call calls_find(struct calls_cache *cache, const struct event *event)
 	return call;
 }
 
-void calls_observe(const struct call *call)
+void calls_observe(const struct call *call, int64_t now)
 {
+	static const uint8_t none[16];
+	struct metric_exemplar exemplar = {.time = now};
+	memcpy(exemplar.trace_id, call->trace_id, sizeof(exemplar.trace_id));
+	bool is_traced = memcmp(call->trace_id, none, sizeof(none)) != 0;
 	if (call->total)
-		metric_add(call->total, 1);
+		metric_add_traced(call->total, 1, is_traced ? &exemplar : NULL);
 	if (call->duration)
-		metric_observe(call->duration, call->duration_ns);
+		metric_observe_traced(call->duration, call->duration_ns, is_traced ? &exemplar : NULL);
 }

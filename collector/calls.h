@@ -24,13 +24,15 @@ struct call {
 	struct metric_series *total;
 	struct metric_series *duration;
 	int64_t duration_ns;
+	uint8_t trace_id[16]; /* all zero: none */
 };
 /*
  * A call counts once: a `start` does not, its `end` does.  An event whose time is suspect counts, but its duration is
  * left out: it says nothing about now.
+ * owner: whose share of the label sets it is, see metric.h.
  */
-struct call calls_find(struct calls_cache *cache, const struct event *event);
-/* Any thread. */
-void calls_observe(const struct call *call);
+struct call calls_find(struct calls_cache *cache, const struct event *event, uint64_t owner);
+/* now: ns since 1970, the time of exemplars: the emitter's own could be one that no later event ever passes. Any thread. */
+void calls_observe(const struct call *call, int64_t now);
 
 #endif

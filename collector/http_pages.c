@@ -4,10 +4,10 @@
 #include <stdlib.h>
 
 #include "codec.h"
+#include "http_accept.h"
 
-#define TEXT_PLAIN  "text/plain; charset=utf-8"
-#define TEXT_HTML   "text/html; charset=utf-8"
-#define TEXT_METRIC "text/plain; version=0.0.4; charset=utf-8"
+#define TEXT_PLAIN "text/plain; charset=utf-8"
+#define TEXT_HTML  "text/html; charset=utf-8"
 
 enum { READY_REASON_BYTES = 200, METRIC_BYTES_MAX = 256 * 1024 * 1024, GZIP_WORTH_BYTES = 1024 };
 
@@ -44,41 +44,24 @@ static void start_readyz(struct http_exchange *exchange)
 	buf_put_byte(&exchange->answer.body, '\n');
 }
 
-/* Whether Accept-Encoding names gzip without refusing it by q=0. */
-static bool accepts_gzip(const struct http_head *head)
-{
-	struct text rest = http_head_field(head, "Accept-Encoding", NULL);
-	while (rest.len) {
-		const char *comma = memchr(rest.at, ',', rest.len);
-		size_t len = comma ? (size_t)(comma - rest.at) : rest.len;
-		struct text one = {rest.at, len};
-		rest.at += comma ? len + 1 : len;
-		rest.len -= comma ? len + 1 : len;
-		while (one.len && one.at[0] == ' ') {
-			one.at++;
-			one.len--;
-		}
-		if (one.len < 4 || !http_text_same((struct text){one.at, 4}, TEXT("gzip")))
-			continue;
-		const char *q = memmem(one.at, one.len, "q=0", 3);
-		return q == NULL || (q + 3 < one.at + one.len && q[3] == '.' && q[4] != '0');
-	}
-	return false;
-}
-
 static void start_metrics(struct http_exchange *exchange)
 {
+	static const char *const types[] = {
+		[METRIC_TEXT] = "text/plain; version=0.0.4; charset=utf-8",
+		[METRIC_OPENMETRICS] = "application/openmetrics-text; version=1.0.0; charset=utf-8",
+	};
+	enum metric_format format = http_accept_metrics(&exchange->head);
 	struct buf text;
 	buf_init(&text, METRIC_BYTES_MAX);
-	metric_expose(exchange->server->options.registry, &text);
+	metric_expose(exchange->server->options.registry, format, &text);
 	if (buf_status(&text) != STATUS_OK) {
 		http_answer_problem(exchange, 500, "the metrics do not fit into memory");
 		buf_finish(&text);
 		return;
 	}
-	http_answer_text(exchange, 200, TEXT_METRIC, (struct text){NULL, 0});
+	http_answer_text(exchange, 200, types[format], (struct text){NULL, 0});
 	struct buf *body = &exchange->answer.body;
-	bool packs = text.len >= GZIP_WORTH_BYTES && accepts_gzip(&exchange->head);
+	bool packs = text.len >= GZIP_WORTH_BYTES && http_accept_gzip(&exchange->head);
 	exchange->answer.gzip = packs && codec_pack(buf_text(&text), CODEC_GZIP, CODEC_FAST, body) == STATUS_OK;
 	if (exchange->answer.gzip) {
 		buf_finish(&text);

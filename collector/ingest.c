@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "crypto.h"
 #include "json_split.h"
 #include "timestamp.h"
 
@@ -37,6 +38,7 @@ struct ingest_worker {
 	struct buf digest_scratch;
 	struct limits limits;
 	unsigned limits_version;
+	uint64_t owner; /* of the label sets that the body at hand makes */
 	struct event event;
 };
 
@@ -240,7 +242,7 @@ static enum status put_row(struct ingest_worker *worker, const struct ingest_req
 		.stage = event_text(event, FIELD_STAGE),
 	};
 	uint64_t fingerprint = identity_fingerprint(identity, &key);
-	struct batch_row row = {.call = calls_find(worker->calls, event)};
+	struct batch_row row = {.call = calls_find(worker->calls, event, worker->owner)};
 	if (fingerprint) {
 		enum status status = identity_digest(identity, event, &worker->digest_scratch, &row.digest);
 		if (status != STATUS_OK)
@@ -269,11 +271,20 @@ static void put_reject(struct batch *batch, const struct json_piece *piece, cons
 	buf_put(&batch->rejects, &reject, sizeof(reject));
 }
 
+/* Who sends: the credential, or without one the address. */
+static uint64_t owner_of(const struct ingest_worker *worker, const struct ingest_request *request)
+{
+	struct text name = request->emitter.len ? request->emitter : request->peer;
+	uint64_t hash = siphash(worker->ingest->parts.identity->key, name.len ? name.at : "", name.len);
+	return hash ? hash : 1;
+}
+
 static enum status put_body(struct ingest_worker *worker, const struct ingest_request *request, struct batch *batch)
 {
 	struct event_rules rules = rules_of(worker, request, batch->now);
 	struct json_split split;
 	struct json_piece piece;
+	worker->owner = owner_of(worker, request);
 	json_split_begin(&split, request->body);
 	while (json_split_next(&split, &piece)) {
 		batch->received++;

@@ -229,7 +229,7 @@ void metrics_add(struct metrics *metrics, struct metric_registry *registry)
 	metrics->reload_time = add_one(registry, METRIC_GAUGE, "mcpledger_config_last_reload_success_timestamp_seconds",
 		"When the configuration was last read successfully.");
 	static const struct metric_info build_info = {
-		.type = METRIC_GAUGE,
+		.type = METRIC_INFO,
 		.name = "mcpledger_build_info",
 		.help = "Always 1; the version is a label.",
 		.labels = version_label,

@@ -1,23 +1,34 @@
 /*
- * The Prometheus text format 0.0.4: families in the order of their tables, series sorted by their label values, so that
- * the same state always gives the same bytes.  The registry's lock is held only to copy pointers: a scrape of many
- * series must not stop the writer.
+ * Families in the order of their tables, series sorted by their label values, so that the same state always gives the
+ * same bytes.  The registry's lock is held only to copy pointers: a scrape of many series must not stop the writer.
+ *
+ * What OpenMetrics has otherwise than the text format 0.0.4 (samples have the same names in both):
+ *   a family's name is without the suffix _total or _info; info is a type; quotes are escaped in help texts as well
+ *   # UNIT where the name ends in one; le is a float ("1.0"); exemplars; # EOF at the end
  */
 #include "series.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "crypto.h"
+#include "timestamp.h"
+
 #define OVERFLOW_LABEL "otel_metric_overflow"
 
-/* help: only backslash and newline are escaped; a label value also its quote. */
-static void put_escaped(struct buf *out, struct text text, bool in_quotes)
+struct exposition {
+	struct buf *out;
+	enum metric_format format;
+};
+
+static void put_escaped(struct buf *out, struct text text, bool quotes)
 {
 	size_t plain = 0;
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.at[i];
-		if (c != '\\' && c != '\n' && !(in_quotes && c == '"'))
+		if (c != '\\' && c != '\n' && !(quotes && c == '"'))
 			continue;
 		buf_put(out, text.at + plain, i - plain);
 		buf_put_byte(out, '\\');
@@ -70,43 +81,66 @@ static void put_sample(struct buf *out, const struct metric_series *series, cons
 	buf_put_string(out, first ? " " : "} ");
 }
 
-static void put_histogram(struct buf *out, const struct metric_series *series)
+static void put_exemplar(const struct exposition *to, const struct metric_series *series, size_t bucket)
+{
+	struct exemplar_view view;
+	char trace_id[2 * sizeof(view.trace_id) + 1];
+	if (to->format != METRIC_OPENMETRICS || series->exemplars == NULL ||
+		exemplar_get(&series->exemplars[bucket], &view) != STATUS_OK)
+		return;
+	hex_encode(view.trace_id, sizeof(view.trace_id), trace_id);
+	buf_printf(to->out, " # {trace_id=\"%s\"} ", trace_id);
+	put_real(to->out, view.value);
+	buf_printf(to->out, " %" PRId64 ".%03d", view.time / NS_PER_S, (int)(view.time % NS_PER_S / NS_PER_MS));
+}
+
+static void format_bound(const struct exposition *to, double bound, char le[32])
+{
+	(void)snprintf(le, 32, "%.15g", bound);
+	if (to->format == METRIC_OPENMETRICS && strpbrk(le, ".e") == NULL)
+		(void)strcat(le, ".0");
+}
+
+static void put_histogram(const struct exposition *to, const struct metric_series *series)
 {
 	const struct metric_family *family = series->family;
 	uint64_t count = 0;
 	for (size_t i = 0; i <= family->info.bound_count; i++) {
 		char le[32] = "+Inf";
 		if (i < family->info.bound_count)
-			(void)snprintf(le, sizeof(le), "%.15g", family->info.bounds[i]);
+			format_bound(to, family->info.bounds[i], le);
 		count += atomic_load_explicit(&series->buckets[i], memory_order_relaxed);
-		put_sample(out, series, "_bucket", le);
-		buf_put_uint(out, count);
-		buf_put_byte(out, '\n');
+		put_sample(to->out, series, "_bucket", le);
+		buf_put_uint(to->out, count);
+		put_exemplar(to, series, i);
+		buf_put_byte(to->out, '\n');
 	}
-	put_sample(out, series, "_sum", NULL);
-	put_real(out, metric_real_load(&series->real));
-	buf_put_byte(out, '\n');
+	put_sample(to->out, series, "_sum", NULL);
+	put_real(to->out, metric_real_load(&series->real));
+	buf_put_byte(to->out, '\n');
 	/* The count is what the buckets said, even if an observation came between: they must agree. */
-	put_sample(out, series, "_count", NULL);
-	buf_put_uint(out, count);
-	buf_put_byte(out, '\n');
+	put_sample(to->out, series, "_count", NULL);
+	buf_put_uint(to->out, count);
+	buf_put_byte(to->out, '\n');
 }
 
-static void put_series(struct buf *out, const struct metric_series *series)
+static void put_series(const struct exposition *to, const struct metric_series *series)
 {
 	if (series->family->info.type == METRIC_HISTOGRAM) {
-		put_histogram(out, series);
+		put_histogram(to, series);
 		return;
 	}
-	put_sample(out, series, "", NULL);
+	put_sample(to->out, series, "", NULL);
 	metric_compute *compute = atomic_load_explicit(&series->compute, memory_order_acquire);
 	if (compute)
-		put_real(out, compute(series->context));
+		put_real(to->out, compute(series->context));
 	else if (series->family->info.type == METRIC_COUNTER)
-		buf_put_uint(out, metric_count(series));
+		buf_put_uint(to->out, metric_count(series));
 	else
-		put_real(out, metric_real_load(&series->real));
-	buf_put_byte(out, '\n');
+		put_real(to->out, metric_real_load(&series->real));
+	if (series->family->info.type == METRIC_COUNTER)
+		put_exemplar(to, series, 0);
+	buf_put_byte(to->out, '\n');
 }
 
 static int compare_series(const void *a, const void *b)
@@ -142,43 +176,78 @@ static struct metric_series **list_series(struct metric_family *family, size_t *
 	return list;
 }
 
-static void put_family(struct buf *out, struct metric_family *family)
+/* The unit that the family's name ends in, or NULL. */
+static const char *unit_of(struct text name)
 {
-	static const char *const types[] = {
-		[METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_HISTOGRAM] = "histogram"};
+	static const char *const units[] = {"seconds", "bytes"};
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		size_t len = strlen(units[i]);
+		if (name.len > len && name.at[name.len - len - 1] == '_' &&
+			memcmp(name.at + name.len - len, units[i], len) == 0)
+			return units[i];
+	}
+	return NULL;
+}
+
+static void put_meta(struct buf *out, const char *what, struct text name, const char *value)
+{
+	buf_printf(out, "# %s %.*s %s\n", what, (int)name.len, name.at, value);
+}
+
+static void put_head(const struct exposition *to, const struct metric_family *family)
+{
+	static const char *const types[][2] = {
+		[METRIC_COUNTER] = {"counter", "counter"},
+		[METRIC_GAUGE] = {"gauge", "gauge"},
+		[METRIC_INFO] = {"gauge", "info"},
+		[METRIC_HISTOGRAM] = {"histogram", "histogram"},
+	};
+	const struct metric_info *info = &family->info;
+	bool is_open = to->format == METRIC_OPENMETRICS;
+	struct text name = {info->name, is_open ? family->name_len : strlen(info->name)};
+	buf_printf(to->out, "# HELP %.*s ", (int)name.len, name.at);
+	put_escaped(to->out, text_of(info->help), is_open);
+	buf_put_byte(to->out, '\n');
+	put_meta(to->out, "TYPE", name, types[info->type][is_open]);
+	if (is_open && unit_of(name))
+		put_meta(to->out, "UNIT", name, unit_of(name));
+}
+
+static void put_family(const struct exposition *to, struct metric_family *family)
+{
 	size_t count = 0;
 	struct metric_series **list = list_series(family, &count);
 	if (list == NULL) {
-		out->failed = STATUS_NO_MEMORY;
+		to->out->failed = STATUS_NO_MEMORY;
 		return;
 	}
 	bool overflowed = atomic_load_explicit(&family->overflow->used, memory_order_relaxed);
-	if (count || overflowed) {
-		buf_put_string(out, "# HELP ");
-		buf_put_string(out, family->info.name);
-		buf_put_byte(out, ' ');
-		put_escaped(out, text_of(family->info.help), false);
-		buf_put_string(out, "\n# TYPE ");
-		buf_put_string(out, family->info.name);
-		buf_put_byte(out, ' ');
-		buf_put_string(out, types[family->info.type]);
-		buf_put_byte(out, '\n');
-	}
+	if (count || overflowed)
+		put_head(to, family);
 	for (size_t i = 0; i < count; i++)
-		put_series(out, list[i]);
+		put_series(to, list[i]);
 	if (overflowed)
-		put_series(out, family->overflow);
+		put_series(to, family->overflow);
 	free(list);
 }
 
-void metric_expose(struct metric_registry *registry, struct buf *out)
+static struct metric_family *family_at(struct metric_registry *registry, size_t i)
 {
-	for (size_t i = 0;; i++) {
-		pthread_mutex_lock(&registry->lock);
-		struct metric_family *family = i < registry->family_count ? registry->families[i] : NULL;
-		pthread_mutex_unlock(&registry->lock);
-		if (family == NULL)
-			return;
-		put_family(out, family);
-	}
+	pthread_mutex_lock(&registry->lock);
+	struct metric_family *family = i < registry->family_count ? registry->families[i] : NULL;
+	pthread_mutex_unlock(&registry->lock);
+	return family;
+}
+
+void metric_expose(struct metric_registry *registry, enum metric_format format, struct buf *out)
+{
+	const struct exposition to = {out, format};
+	struct metric_family *family = NULL;
+	pthread_mutex_lock(&registry->exposing_lock);
+	for (size_t i = 0; (family = family_at(registry, i)) != NULL; i++)
+		put_family(&to, family);
+	series_free_dropped(registry);
+	pthread_mutex_unlock(&registry->exposing_lock);
+	if (format == METRIC_OPENMETRICS)
+		buf_put_string(out, "# EOF\n");
 }

@@ -502,7 +502,7 @@ static void test_calls_are_counted_once_and_a_start_is_not_a_call(void **state)
 		1);
 	struct buf text;
 	buf_init(&text, 4 * 1024 * 1024);
-	metric_expose(fixture->registry, &text);
+	metric_expose(fixture->registry, METRIC_TEXT, &text);
 	buf_put_byte(&text, 0);
 	unsigned total = 0;
 	for (const char *at = text.at; (at = strstr(at, "\nmcpledger_calls_total{")) != NULL; at++) {
