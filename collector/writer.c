@@ -526,6 +526,7 @@ static void *writer_main(void *context)
 	struct writer *writer = context;
 	(void)pthread_setname_np(pthread_self(), "writer");
 	note_start(writer);
+	roll_if_due(writer);
 	commit_or_begin_outage(writer, NULL); /* before any event: who reads tells by it what came before a stop */
 	while (!atomic_load(&writer->stopping) || queue_count(writer->parts.queue) > 0)
 		run_once(writer);

@@ -181,6 +181,30 @@ static enum status take_time(struct event_decoder *decoder, unsigned field, cons
 	return STATUS_OK;
 }
 
+enum status decode_keep_text(struct event_decoder *decoder, unsigned field)
+{
+	if (buf_status(&decoder->text) != STATUS_OK)
+		return STATUS_NO_MEMORY;
+	struct text text = arena_copy(&decoder->arena, buf_text(&decoder->text));
+	if (text.at == NULL)
+		return STATUS_NO_MEMORY;
+	event_set_text(decoder->event, field, text);
+	return STATUS_OK;
+}
+
+/* Redacts a value that is kept as it was sent, and sets the field to it. */
+static enum status set_redacted(struct event_decoder *decoder, unsigned field, struct json_value *value)
+{
+	bool changed;
+	enum status status = payload_redact(decoder, value, &changed);
+	if (status != STATUS_OK)
+		return status;
+	if (value->text.len > field_infos[field].limit_bytes)
+		return decode_refuse(decoder, REASON_TOO_LONG, field_infos[field].path);
+	event_set_text(decoder->event, field, value->text);
+	return STATUS_OK;
+}
+
 /* A string or number that is kept as it was sent. */
 static enum status take_token(struct event_decoder *decoder, unsigned field, const struct json_token *token)
 {
@@ -189,30 +213,16 @@ static enum status take_token(struct event_decoder *decoder, unsigned field, con
 	struct json_value value = {.text = token->text, .escaped = token->escaped};
 	if (token->type == JSON_STRING)
 		value.text = (struct text){token->text.at - 1, token->text.len + 2};
-	bool changed;
-	enum status status = payload_redact(decoder, &value, &changed);
-	if (status != STATUS_OK)
-		return status;
-	if (value.text.len > field_infos[field].limit_bytes)
-		return decode_refuse(decoder, REASON_TOO_LONG, field_infos[field].path);
-	event_set_text(decoder->event, field, value.text);
-	return STATUS_OK;
+	return set_redacted(decoder, field, &value);
 }
 
 static enum status take_json(struct event_decoder *decoder, unsigned field)
 {
 	struct json_value value;
-	bool changed;
 	enum status status = payload_read(decoder, false, &value);
 	if (status != STATUS_OK || *value.text.at == 'n')
 		return status;
-	status = payload_redact(decoder, &value, &changed);
-	if (status != STATUS_OK)
-		return status;
-	if (value.text.len > field_infos[field].limit_bytes)
-		return decode_refuse(decoder, REASON_TOO_LONG, field_infos[field].path);
-	event_set_text(decoder->event, field, value.text);
-	return STATUS_OK;
+	return set_redacted(decoder, field, &value);
 }
 
 /* `request` and `response` may be null, which says something; other payloads are absent then. */

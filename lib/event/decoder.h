@@ -43,6 +43,8 @@ struct event_decoder {
 };
 
 /* Fills *why and returns STATUS_INVALID.  what is one of our own texts: a path, never a name or value that was sent. */
+/* Sets a field to what stands in decoder->text. */
+enum status decode_keep_text(struct event_decoder *decoder, unsigned field) MUST_CHECK;
 enum status decode_refuse(struct event_decoder *decoder, enum reason reason, const char *what) MUST_CHECK;
 /* The reader's fault as a reason; STATUS_NO_MEMORY stays what it is. */
 enum status decode_refuse_json(struct event_decoder *decoder, enum status status) MUST_CHECK;

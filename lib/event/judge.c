@@ -86,17 +86,6 @@ static void judge_sampling(struct event_decoder *decoder)
 		event_set_number(decoder->event, FIELD_MARKS_SAMPLED, 1);
 }
 
-static enum status keep_text(struct event_decoder *decoder, unsigned field)
-{
-	if (buf_status(&decoder->text) != STATUS_OK)
-		return STATUS_NO_MEMORY;
-	struct text text = arena_copy(&decoder->arena, buf_text(&decoder->text));
-	if (text.at == NULL)
-		return STATUS_NO_MEMORY;
-	event_set_text(decoder->event, field, text);
-	return STATUS_OK;
-}
-
 /* {"request":{"size":N},…} */
 static enum status mark_cuts(struct event_decoder *decoder)
 {
@@ -107,7 +96,7 @@ static enum status mark_cuts(struct event_decoder *decoder)
 		buf_printf(&decoder->text, "%c\"%s\":{\"size\":%zu}", i ? ',' : '{',
 			field_info(decoder->cuts[i].field)->path, decoder->cuts[i].size);
 	buf_put_byte(&decoder->text, '}');
-	return keep_text(decoder, FIELD_MARKS_CUT);
+	return decode_keep_text(decoder, FIELD_MARKS_CUT);
 }
 
 /* {"jwt":2,…} */
@@ -128,7 +117,7 @@ static enum status mark_redaction(struct event_decoder *decoder)
 		separator = ',';
 	}
 	buf_put_byte(&decoder->text, '}');
-	return keep_text(decoder, FIELD_REDACTION_RULES);
+	return decode_keep_text(decoder, FIELD_REDACTION_RULES);
 }
 
 /* Collector members of an exported line are kept as they were. */
@@ -142,7 +131,7 @@ static enum status keep_origin(struct event_decoder *decoder)
 	buf_put_byte(&decoder->text, '{');
 	buf_put(&decoder->text, decoder->origin.at, decoder->origin.len - 1);
 	buf_put_byte(&decoder->text, '}');
-	return keep_text(decoder, FIELD_INGEST_ORIGIN);
+	return decode_keep_text(decoder, FIELD_INGEST_ORIGIN);
 }
 
 enum status judge_event(struct event_decoder *decoder)

@@ -88,13 +88,7 @@ static enum status set_digest(struct event_decoder *decoder, unsigned field, str
 	buf_put_text(&decoder->text, rules->digest_key_id);
 	buf_put_byte(&decoder->text, ':');
 	buf_put_string(&decoder->text, hex);
-	if (buf_status(&decoder->text) != STATUS_OK)
-		return STATUS_NO_MEMORY;
-	struct text text = arena_copy(&decoder->arena, buf_text(&decoder->text));
-	if (text.at == NULL)
-		return STATUS_NO_MEMORY;
-	event_set_text(decoder->event, field, text);
-	return STATUS_OK;
+	return decode_keep_text(decoder, field);
 }
 
 /* Size and keyed digest of a request or response whose bytes are not there whole. */

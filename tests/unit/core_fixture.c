@@ -204,3 +204,20 @@ unsigned fixture_count_notes(struct fixture *fixture, const char *op)
 	fixture_read(fixture, true, count_op, &search);
 	return search.found;
 }
+
+int fixture_set_up(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	assert_non_null(fixture);
+	fixture_init(fixture);
+	*state = fixture;
+	return 0;
+}
+
+int fixture_tear_down(void **state)
+{
+	struct fixture *fixture = *state;
+	fixture_finish(fixture);
+	free(fixture);
+	return 0;
+}

@@ -19,6 +19,10 @@ void fixture_stop(struct fixture *fixture);
 /* Removes the directory; the fixture must be stopped. */
 void fixture_finish(struct fixture *fixture);
 
+/* cmocka's fixture: *state is a struct fixture of the test's own, not started. */
+int fixture_set_up(void **state);
+int fixture_tear_down(void **state);
+
 /* Submits a body and waits for its answer; rejects of the result are not valid any more. */
 struct ingest_result fixture_submit(struct fixture *fixture, const struct ingest_request *request);
 struct ingest_result fixture_submit_text(struct fixture *fixture, const char *body);

@@ -227,4 +227,22 @@ static inline uint64_t store_dir_walk(struct store_dir *dir, uint64_t from)
 	return events;
 }
 
+/* cmocka's fixture: *state is a store directory of the test's own. */
+static inline int store_dir_set_up(void **state)
+{
+	struct store_dir *dir = calloc(1, sizeof(*dir));
+	if (dir == NULL)
+		return -1;
+	store_dir_init(dir);
+	*state = dir;
+	return 0;
+}
+
+static inline int store_dir_tear_down(void **state)
+{
+	store_dir_finish(*state);
+	free(*state);
+	return 0;
+}
+
 #endif

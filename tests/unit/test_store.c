@@ -3,23 +3,6 @@
 #include <pthread.h>
 #include <sys/wait.h>
 
-static int set_up(void **state)
-{
-	struct store_dir *dir = calloc(1, sizeof(*dir));
-	if (dir == NULL)
-		return -1;
-	store_dir_init(dir);
-	*state = dir;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	store_dir_finish(*state);
-	free(*state);
-	return 0;
-}
-
 static unsigned mode_of(const struct store_dir *dir, const char *name)
 {
 	char path[PATH_MAX];
@@ -391,19 +374,28 @@ static void a_reader_on_another_thread_meets_every_event_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_new_store_is_private_and_empty, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(id_keys_and_counters_survive_a_restart, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(only_committed_events_are_there, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_commit_is_there_after_kill_9, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_second_collector_is_told_who_holds_the_store, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(one_process_opens_a_store_in_one_way, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_block_takes_the_place_of_its_tail_chunks, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(part_of_the_tail_can_be_sealed, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(long_values_are_split_and_joined, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_payload_is_stored_once, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_long_payload_comes_back_from_its_segment, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(too_large_a_state_fails_the_whole_commit, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_reader_on_another_thread_meets_every_event_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_new_store_is_private_and_empty, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			id_keys_and_counters_survive_a_restart, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(only_committed_events_are_there, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(a_commit_is_there_after_kill_9, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_second_collector_is_told_who_holds_the_store, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			one_process_opens_a_store_in_one_way, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_block_takes_the_place_of_its_tail_chunks, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(part_of_the_tail_can_be_sealed, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			long_values_are_split_and_joined, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(a_payload_is_stored_once, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_long_payload_comes_back_from_its_segment, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			too_large_a_state_fails_the_whole_commit, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_reader_on_another_thread_meets_every_event_once, store_dir_set_up, store_dir_tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,23 +3,6 @@
 
 #include <sys/wait.h>
 
-static int set_up(void **state)
-{
-	struct store_dir *dir = calloc(1, sizeof(*dir));
-	if (dir == NULL)
-		return -1;
-	store_dir_init(dir);
-	*state = dir;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	store_dir_finish(*state);
-	free(*state);
-	return 0;
-}
-
 static const char first_name[] = "seg-00000000000000000001.mdb";
 
 /* Three segments, each of a block of 10 events; then a tail of 9. */
@@ -405,17 +388,26 @@ static void a_live_store_is_read_without_its_lock_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_data_files_alone_are_a_readable_store, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_missing_segment_is_a_jump_in_seq, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_copy_becomes_a_store_of_its_own_with_new_keys, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(nothing_there_is_not_a_store, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_newer_format_is_refused, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_damaged_store_json_or_key_is_told, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_damaged_unit_is_told_and_passed, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_segment_that_cannot_be_read_is_one_damaged_unit, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_reader_of_another_process_follows_seal_and_roll, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_another_process_reads_is_not_pruned, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_live_store_is_read_without_its_lock_file, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			the_data_files_alone_are_a_readable_store, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_missing_segment_is_a_jump_in_seq, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_copy_becomes_a_store_of_its_own_with_new_keys, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(nothing_there_is_not_a_store, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(a_newer_format_is_refused, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_damaged_store_json_or_key_is_told, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_damaged_unit_is_told_and_passed, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_segment_that_cannot_be_read_is_one_damaged_unit, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_reader_of_another_process_follows_seal_and_roll, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_another_process_reads_is_not_pruned, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_live_store_is_read_without_its_lock_file, store_dir_set_up, store_dir_tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,22 +27,10 @@ ssize_t failing_pwrite(int fd, const void *bytes, size_t len, off_t offset)
 	return syscall(SYS_pwrite64, fd, bytes, len, offset);
 }
 
-static int set_up(void **state)
-{
-	struct store_dir *dir = calloc(1, sizeof(*dir));
-	if (dir == NULL)
-		return -1;
-	store_dir_init(dir);
-	*state = dir;
-	return 0;
-}
-
 static int tear_down(void **state)
 {
 	meta_writes_to_fail = 0;
-	store_dir_finish(*state);
-	free(*state);
-	return 0;
+	return store_dir_tear_down(state);
 }
 
 static void set_file_bytes_max(rlim_t bytes)
@@ -243,12 +231,16 @@ static void the_ballast_is_there_while_the_store_is_open(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_commit_that_cannot_be_written_leaves_nothing, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(after_a_failed_meta_write_the_store_is_opened_anew, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_roll_that_fails_leaves_the_old_segment_going, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_full_map_asks_for_a_roll, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_full_disk_is_told_and_survived, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_ballast_is_there_while_the_store_is_open, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_commit_that_cannot_be_written_leaves_nothing, store_dir_set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			after_a_failed_meta_write_the_store_is_opened_anew, store_dir_set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_roll_that_fails_leaves_the_old_segment_going, store_dir_set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_full_map_asks_for_a_roll, store_dir_set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_full_disk_is_told_and_survived, store_dir_set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			the_ballast_is_there_while_the_store_is_open, store_dir_set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,23 +1,6 @@
 /* Roll-over, retention, and what a walk meets meanwhile. */
 #include "store_dir.h"
 
-static int set_up(void **state)
-{
-	struct store_dir *dir = calloc(1, sizeof(*dir));
-	if (dir == NULL)
-		return -1;
-	store_dir_init(dir);
-	*state = dir;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	store_dir_finish(*state);
-	free(*state);
-	return 0;
-}
-
 static const char first_name[] = "seg-00000000000000000001.mdb";
 static const char second_name[] = "seg-00000000000000000011.mdb";
 
@@ -332,17 +315,24 @@ static void a_reader_keeps_few_segments_open(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_roll_is_due_by_day_and_by_size, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_roll_carries_state_and_goes_on_with_seq, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_roll_stopped_anywhere_is_finished_at_open, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
-			a_damaged_newest_segment_behind_a_sealed_one_is_not_passed_over, set_up, tear_down),
+			a_roll_is_due_by_day_and_by_size, store_dir_set_up, store_dir_tear_down),
 		cmocka_unit_test_setup_teardown(
-			a_store_without_its_newest_segment_goes_on_behind_the_sealed_one, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(retention_removes_the_oldest_by_age_then_by_size, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(retention_knows_segments_of_before_a_restart, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_walk_meets_each_seq_once_over_seal_and_roll, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_reader_keeps_few_segments_open, set_up, tear_down),
+			a_roll_carries_state_and_goes_on_with_seq, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_roll_stopped_anywhere_is_finished_at_open, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(a_damaged_newest_segment_behind_a_sealed_one_is_not_passed_over,
+			store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(a_store_without_its_newest_segment_goes_on_behind_the_sealed_one,
+			store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			retention_removes_the_oldest_by_age_then_by_size, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			retention_knows_segments_of_before_a_restart, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_walk_meets_each_seq_once_over_seal_and_roll, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_reader_keeps_few_segments_open, store_dir_set_up, store_dir_tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

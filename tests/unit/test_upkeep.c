@@ -37,20 +37,8 @@ static void step_wall_clock(int64_t seconds)
 
 static int setup(void **state)
 {
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-	assert_non_null(fixture);
-	fixture_init(fixture);
 	atomic_store(&wall_clock_ahead_s, 0);
-	*state = fixture;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *fixture = *state;
-	fixture_finish(fixture);
-	free(fixture);
-	return 0;
+	return fixture_set_up(state);
 }
 
 /* `count` events with ids PREFIX-0 …, whose requests do not compress well. */
@@ -245,7 +233,7 @@ static void test_what_a_full_map_has_no_room_for_goes_into_the_next_segment(void
 
 int main(void)
 {
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, fixture_tear_down)
 	const struct CMUnitTest tests[] = {
 		CASE(test_a_clock_that_steps_either_way_is_on_record),
 		CASE(test_receive_time_does_not_step_back_with_the_clock),

@@ -16,23 +16,6 @@
 #include "core_fixture.h"
 #include "timestamp.h"
 
-static int setup(void **state)
-{
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-	assert_non_null(fixture);
-	fixture_init(fixture);
-	*state = fixture;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *fixture = *state;
-	fixture_finish(fixture);
-	free(fixture);
-	return 0;
-}
-
 /* `count` events with ids PREFIX-first …, as NDJSON. */
 static void put_events(struct buf *body, const char *prefix, unsigned first, unsigned count)
 {
@@ -519,7 +502,7 @@ static void test_calls_are_counted_once_and_a_start_is_not_a_call(void **state)
 
 int main(void)
 {
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define CASE(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, fixture_tear_down)
 	const struct CMUnitTest tests[] = {
 		/* first: it forks, which wants a process without threads */
 		CASE(test_an_acknowledged_event_survives_a_kill_and_its_retry_is_a_duplicate),
