@@ -8,6 +8,7 @@
 #ifndef MCPLEDGER_BUF_H
 #define MCPLEDGER_BUF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -80,6 +81,7 @@ static inline struct text buf_text(const struct buf *buf)
  */
 struct arena {
 	struct arena_page *pages; /* owned; the newest first */
+	struct arena_end *ends;   /* what arena_at_end was told; the newest first */
 	size_t used;              /* bytes handed out from the newest page */
 	size_t total;             /* bytes of all pages */
 	size_t max;
@@ -88,6 +90,11 @@ struct arena {
 void arena_init(struct arena *arena, size_t max);
 void arena_finish(struct arena *arena);
 void arena_clear(struct arena *arena); /* keeps the largest page for the next use */
+/*
+ * Has end(object) called when the arena is cleared or finished, the newest first and before any memory of it goes: for
+ * an object in the arena that holds something of a library's.  false: no memory, and end is not called.
+ */
+bool arena_at_end(struct arena *arena, void (*end)(void *object), void *object) MUST_CHECK;
 void *arena_alloc(struct arena *arena, size_t size);
 void *arena_calloc(struct arena *arena, size_t count, size_t size); /* zeroed; overflow checked */
 /* Copies bytes; a NUL is put behind them. at = NULL without memory. */

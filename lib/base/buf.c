@@ -119,6 +119,29 @@ struct arena_page {
 	_Alignas(ARENA_ALIGN) char bytes[];
 };
 
+struct arena_end {
+	struct arena_end *older;
+	void (*end)(void *object);
+	void *object;
+};
+
+bool arena_at_end(struct arena *arena, void (*end)(void *object), void *object)
+{
+	struct arena_end *made = arena_alloc(arena, sizeof(*made));
+	if (made == NULL)
+		return false;
+	*made = (struct arena_end){arena->ends, end, object};
+	arena->ends = made;
+	return true;
+}
+
+static void run_ends(struct arena *arena)
+{
+	for (const struct arena_end *end = arena->ends; end; end = end->older)
+		end->end(end->object);
+	arena->ends = NULL;
+}
+
 void arena_init(struct arena *arena, size_t max)
 {
 	*arena = (struct arena){.max = max};
@@ -135,6 +158,7 @@ static void free_pages(struct arena_page *page)
 
 void arena_finish(struct arena *arena)
 {
+	run_ends(arena);
 	free_pages(arena->pages);
 	*arena = (struct arena){.max = arena->max};
 }
@@ -142,6 +166,7 @@ void arena_finish(struct arena *arena)
 void arena_clear(struct arena *arena)
 {
 	struct arena_page *newest = arena->pages;
+	run_ends(arena);
 	arena->used = 0;
 	if (newest == NULL)
 		return;
