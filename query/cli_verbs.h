@@ -18,11 +18,7 @@ VERB(search, "search", READS, "WORDS", "Find events, newest last",
 	"  mcpledger search tool:read_file 'user:alice@*' verdict:error,denied --since 2h\n"
 	"  mcpledger search 'server:fs duration:>2s request.path:/etc/* -tool:ping'\n"
 	"  mcpledger search '( tool:rm OR effect:delete ) \"/srv/data\"'\n"
-	"Fields: kind id session conversation trace request user team token client agent server tool action verdict "
-	"effect\n"
-	"error source tenant duration after before, and any path of an event (error.type, request.path, "
-	"attrs.region).\n"
-	"Values: a,b (any of them), * (any text), >2s <=400 1..5 (numbers), field:* (is there), -term (not), OR, ( ).")
+	"mcpledger help query tells all of the search language, and the names of fields.")
 VERB(show, "show", READS, "ID", "Everything about one event",
 	"ID is the id of an event, as answers show it, or its sequence number.\n"
 	"  mcpledger show 4711\n"

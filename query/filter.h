@@ -1,23 +1,39 @@
 /*
  * filter - the words of a search as a tree of conditions.
  *
- *   search    = { or-list }                        all of them
- *   or-list   = term { "OR" term }
- *   term      = [ "-" | "NOT" ] ( "(" search ")" | field ":" values | word | "phrase" )
+ *   search    = all { OR all }                     any of them
+ *   all       = term { [ AND ] term }              all of them: AND binds closer than OR
+ *   term      = [ "-" | NOT ] ( "(" search ")" | field ":" values | text )
+ *   text      = word | "phrase" | /regex/          in one of the event's texts; * alone: every event
  *   values    = value { "," value }                any of them
- *   value     = ["<" | "<=" | ">" | ">="] plain | plain ".." plain | "quoted" | plain with *
+ *   value     = ["<" | "<=" | ">" | ">="] plain | plain ".." plain | "quoted" | plain with * | /regex/ | address[/bits]
  *
- * field is a short name (kind, session, user, tool, …), the path of an event's field (error.type), or a path into a
- * field that holds JSON (request.path, detail.filter).  Inside quotes * is an ordinary character and \" a quote.
- * A filter is plain data in its arena: once parsed, any thread may read it.
+ * AND, OR and NOT are read in any case; the word itself is looked for in quotes.  field is a short name (kind, session,
+ * user, tool, …), the path of an event's field (error.type), or a path into a field that holds JSON (request.path,
+ * detail.filter; see path.h).  Inside quotes * is an ordinary character, \" a quote and \\ a backslash; outside of quotes
+ * a backslash is ordinary.  A value or a word that starts with / and goes on, without white space, to a / (not \/) with
+ * its end, a space, a comma or a parenthesis behind it is a regular expression; /i behind it means any case.
+ *
+ * A filter lives in its arena.  Any thread may read one without regular expressions; one with them belongs to one thread
+ * at a time.
  */
 #ifndef MCPLEDGER_QUERY_FILTER_H
 #define MCPLEDGER_QUERY_FILTER_H
 
+#include "address.h"
+#include "decimal.h"
 #include "event.h"
+#include "path.h"
+#include "regex.h"
 #include "words.h"
 
-enum { FILTER_DEPTH_MAX = 32, FILTER_CONDITIONS_MAX = 256, FILTER_BYTES_MAX = 16 * 1024 };
+enum {
+	FILTER_DEPTH_MAX = 32,
+	FILTER_CONDITIONS_MAX = 256,
+	FILTER_VALUES_MAX = 1024, /* of one list */
+	FILTER_REGEXES_MAX = 16,
+	FILTER_BYTES_MAX = 16 * 1024,
+};
 
 enum condition_type {
 	CONDITION_ALL,    /* every event */
@@ -27,17 +43,19 @@ enum condition_type {
 	CONDITION_FIELD,  /* any of fields has any of values */
 	CONDITION_EXISTS, /* any of fields is there; with a path: the payload has it */
 	CONDITION_PATH,   /* the payload fields[0] has any of values at path */
-	CONDITION_WORDS,  /* the phrase of values[0] stands in one of the event's texts */
+	CONDITION_WORDS,  /* the phrase or regex of values[0] stands in one of the event's texts */
 };
 
-/* What is looked for: as text, as words, and as a number where it is one. */
+/* What is looked for: as text, as words, and as a number, an address or a regular expression where it is one. */
 struct wanted {
 	struct text text; /* to be equal to; with glob, * stands for any bytes */
 	bool glob;
 	bool quoted;
-	bool ranged;         /* first..last or low..high, not text */
-	int64_t first, last; /* numbers of fields, both inclusive */
-	double low, high;    /* numbers in payloads, both inclusive */
+	bool ranged;                           /* a number, not text: first..last, or decimals */
+	int64_t first, last;                   /* numbers of fields, both inclusive */
+	const struct decimal_range *decimals;  /* numbers in payloads; NULL: none */
+	const struct address_range *addresses; /* NULL: none */
+	struct regex *regex;                   /* alone; NULL: none */
 	struct phrase phrase;
 };
 
@@ -49,7 +67,7 @@ struct condition {
 	const uint8_t *fields;
 	size_t field_count;
 	bool first_present; /* of fields, only the first one that an event has counts */
-	struct text path;   /* into the payload */
+	struct path path;   /* into the payload */
 	const struct wanted *values;
 	size_t value_count;
 };
@@ -80,6 +98,8 @@ struct field_name {
 struct field_name field_name_find(struct text name);
 /* The known name nearest to a mistyped one; NULL: none is near. */
 const char *field_name_nearest(struct text name);
+/* Whether a field holds network addresses: what `ip` looks into. */
+bool field_holds_addresses(unsigned field);
 
 /* The text fields that words are looked for in. */
 extern const uint8_t filter_text_fields[];

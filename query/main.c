@@ -28,7 +28,7 @@ enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 
 static const char exit_codes[] = "Exit: 0 found, 1 nothing found, 2 wrong use, 3 failed, damaged or incomplete.\n";
 
-enum { HELP_COLUMNS = 100, OPTION_COLUMNS = 26 };
+enum { HELP_COLUMNS = 100, OPTION_COLUMNS = 26, TERM_COLUMNS = 24, HELP_LINE_BYTES_MAX = 2048 };
 
 /* Text in a column of its own, whose first line has begun at it already. */
 static void print_wrapped(FILE *to, const char *text, int indent)
@@ -45,6 +45,18 @@ static void print_wrapped(FILE *to, const char *text, int indent)
 		text += strspn(text, " ");
 	}
 	(void)fputc('\n', to);
+}
+
+/* Lines of any length, each a paragraph. */
+static void print_paragraphs(const char *text)
+{
+	char line[HELP_LINE_BYTES_MAX];
+	while (*text) {
+		int len = (int)strcspn(text, "\n");
+		(void)snprintf(line, sizeof(line), "%.*s", len, text);
+		print_wrapped(stdout, line, 0);
+		text += len + (text[len] == '\n');
+	}
 }
 
 static void print_option(FILE *to, size_t option)
@@ -76,7 +88,8 @@ static void print_usage(FILE *to)
 		MCPLEDGER_VERSION);
 	for (size_t i = 0; i < VERBS; i++)
 		(void)fprintf(to, "  %-13s %-18s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
-	(void)fprintf(to, "  %-13s %-18s %s\n", "help", "[VERB]", "this text, or a verb's own");
+	(void)fprintf(
+		to, "  %-13s %-18s %s\n", "help", "[VERB | query]", "this text, a verb's own, or the search language");
 	(void)fprintf(to, "  %-13s %-18s %s\n\n", "version", "", "the version");
 	print_options(to, NULL);
 	(void)fprintf(to, "\n%s", exit_codes);
@@ -98,8 +111,48 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
+/* The search language; query_help.h. */
+static void print_query(void)
+{
+	static const struct {
+		const char *head, *text, *example;
+	} rows[] = {
+#define QUERY_PART(title, text)             {title, text, NULL},
+#define QUERY_ROW(syntax, meaning, example) {syntax, meaning, example},
+#include "query_help.h"
+#undef QUERY_PART
+#undef QUERY_ROW
+	};
+	static const struct {
+		const char *name, *help;
+	} names[] = {
+#define NAME(name, which, help, ...) {name, help},
+#include "query_names.h"
+#undef NAME
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].example) {
+			(void)printf("  %-*s ", TERM_COLUMNS - 3, rows[i].head);
+			print_wrapped(stdout, rows[i].text, TERM_COLUMNS);
+			(void)printf("%*s%s\n", TERM_COLUMNS, "", rows[i].example);
+		} else {
+			(void)printf("%s%s\n", i ? "\n" : "", rows[i].head);
+			print_paragraphs(rows[i].text);
+		}
+	}
+	(void)printf("\nShort names of fields\n");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		(void)printf("  %-*s ", OPTION_COLUMNS - 3, names[i].name);
+		print_wrapped(stdout, names[i].help, OPTION_COLUMNS);
+	}
+}
+
 static enum exit_code print_help(const char *name)
 {
+	if (name && strcmp(name, "query") == 0) {
+		print_query();
+		return EXIT_FOUND;
+	}
 	const struct verb *verb = name ? find_verb(name) : NULL;
 	if (name && verb == NULL) {
 		(void)fprintf(stderr, "mcpledger: there is no such verb; mcpledger help lists them\n");

@@ -25,14 +25,17 @@ struct match {
 	struct block *block;
 	struct text store_id;  /* for ids that the collector made */
 	struct arena *scratch; /* cleared at will */
+	int64_t deadline;      /* of timestamp_elapsed(), for what may take long within a block; 0: none */
+	struct error *error;   /* may be NULL */
+	enum status failed;    /* the rest is for match_rows itself, and 0 before it is called */
+	uint32_t asked;
 };
 
-/* Takes away from rows what condition does not take. STATUS_DAMAGED, STATUS_NO_MEMORY. */
-enum status match_rows(
-	const struct match *match, const struct condition *condition, uint64_t rows[ROW_WORDS_MAX]) MUST_CHECK;
-
-/* false: no event of the block (and tenant) can be taken, as its summary says. */
-bool match_summary(const struct summary *summary, const struct condition *condition, struct text tenant);
+/*
+ * Takes away from rows what condition does not take.  STATUS_DAMAGED, STATUS_NO_MEMORY; STATUS_TIMEOUT at the deadline;
+ * STATUS_INVALID: a regular expression came to its limits, error says which one.
+ */
+enum status match_rows(struct match *match, const struct condition *condition, uint64_t rows[ROW_WORDS_MAX]) MUST_CHECK;
 
 /* The seq that an id names: "<store_id>-<seq>", or a bare number; false: it names none. */
 bool match_id_seq(struct text id, struct text store_id, uint64_t *seq);

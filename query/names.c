@@ -8,30 +8,13 @@ static const struct short_name {
 	const char *name;
 	bool first_present;
 	uint8_t count;
-	uint8_t fields[4];
+	uint8_t fields[5];
 } short_names[] = {
-	{"kind", false, 1, {FIELD_KIND}},
-	{"id", false, 1, {FIELD_ID}},
-	{"session", false, 1, {FIELD_SESSION_ID}},
-	{"conversation", false, 1, {FIELD_CONVERSATION_ID}},
-	{"trace", false, 1, {FIELD_TRACE_ID}},
-	{"request", false, 2, {FIELD_REQUEST_ID, FIELD_REQUEST}},
-	{"user", false, 1, {FIELD_USER_ID}},
-	{"team", false, 1, {FIELD_USER_TEAM}},
-	{"token", false, 2, {FIELD_OAUTH_TOKEN_ID, FIELD_CREDENTIAL_ID}},
-	{"client", false, 2, {FIELD_CLIENT_NAME, FIELD_OAUTH_CLIENT_ID}},
-	{"agent", false, 2, {FIELD_AGENT_NAME, FIELD_AGENT_ID}},
-	{"server", false, 1, {FIELD_SERVER_NAME}},
-	{"tool", false, 1, {FIELD_TARGET_NAME}},
-	{"action", false, 1, {FIELD_ACTION}},
-	{"verdict", false, 1, {FIELD_VERDICT}},
-	{"effect", true, 2, {FIELD_MARKS_EFFECT, FIELD_EFFECT}},
-	{"error", false, 3, {FIELD_ERROR_TYPE, FIELD_CLASS, FIELD_ERROR_MESSAGE}},
-	{"source", false, 1, {FIELD_INGEST_SOURCE}},
-	{"tenant", true, 2, {FIELD_TENANT, FIELD_INGEST_TENANT}},
-	{"duration", false, 1, {FIELD_DURATION_NS}},
-	{"after", false, 1, {FIELD_TIME}},
-	{"before", false, 1, {FIELD_TIME}},
+#define ANY                          false
+#define FIRST                        true
+#define NAME(name, which, help, ...) {name, which, sizeof((uint8_t[]){__VA_ARGS__}), {__VA_ARGS__}},
+#include "query_names.h"
+#undef NAME
 };
 enum { SHORT_NAMES = sizeof(short_names) / sizeof(short_names[0]) };
 
@@ -47,7 +30,7 @@ static const uint8_t numbers[] = {
 #undef FIELD
 };
 
-/* A path into a field that holds JSON: request.path, detail.filter, ingest.origin.seq. */
+/* A path into a field that holds JSON: request.path, detail.filter, ingest.origin.seq, delegation[0].sub. */
 static struct field_name find_inner_path(struct text name)
 {
 	const uint8_t *order = NULL;
@@ -57,9 +40,11 @@ static struct field_name find_inner_path(struct text name)
 		struct text path = text_of(info->path);
 		if (info->type != FIELD_TYPE_PAYLOAD && info->type != FIELD_TYPE_JSON)
 			continue;
-		if (name.len > path.len + 1 && memcmp(name.at, path.at, path.len) == 0 && name.at[path.len] == '.')
-			return (struct field_name){
-				&numbers[order[i]], 1, false, {name.at + path.len + 1, name.len - path.len - 1}};
+		if (name.len <= path.len + 1 || memcmp(name.at, path.at, path.len) != 0)
+			continue;
+		size_t inner = path.len + (name.at[path.len] == '.'); /* or a bracket: request[0] */
+		if (name.at[path.len] == '.' || name.at[path.len] == '[')
+			return (struct field_name){&numbers[order[i]], 1, false, {name.at + inner, name.len - inner}};
 	}
 	return (struct field_name){NULL, 0, false, {NULL, 0}};
 }
@@ -76,10 +61,21 @@ struct field_name field_name_find(struct text name)
 	return find_inner_path(name);
 }
 
+bool field_holds_addresses(unsigned field)
+{
+	struct field_name ip = field_name_find(TEXT("ip"));
+	return field != 0 && memchr(ip.fields, (int)field, ip.count) != NULL;
+}
+
 const char *field_name_nearest(struct text name)
 {
 	struct nearest nearest;
-	nearest_init(&nearest, name);
+	char lower[64]; /* names are written small; a longer one is near none */
+	if (name.len > sizeof(lower))
+		return NULL;
+	for (size_t i = 0; i < name.len; i++)
+		lower[i] = (char)(name.at[i] >= 'A' && name.at[i] <= 'Z' ? name.at[i] + ('a' - 'A') : name.at[i]);
+	nearest_init(&nearest, (struct text){lower, name.len});
 	for (size_t i = 0; i < SHORT_NAMES; i++)
 		nearest_offer(&nearest, short_names[i].name);
 	const uint8_t *order = NULL;

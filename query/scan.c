@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "plan.h"
 #include "timestamp.h"
 
 enum { SCRATCH_BYTES_MAX = 96 * 1024 * 1024, TAIL_PARTS_MAX = 65536 };
@@ -124,9 +125,10 @@ static bool worth_reading(const struct run *run, struct text bytes)
 	struct summary *summary = NULL;
 	if (summary_open(bytes, &summary) != STATUS_OK)
 		return true;
-	bool worth = run->scan->tenants == NULL && match_summary(summary, &run->all, (struct text){NULL, 0});
+	bool worth =
+		run->scan->tenants == NULL && plan_block(summary, &run->all, (struct text){NULL, 0}, NULL) == SKIP_NOT;
 	for (size_t i = 0; run->scan->tenants && i < run->scan->tenant_count && !worth; i++)
-		worth = match_summary(summary, &run->all, run->scan->tenants[i]);
+		worth = plan_block(summary, &run->all, run->scan->tenants[i], NULL) == SKIP_NOT;
 	summary_close(&summary);
 	return worth;
 }
@@ -161,7 +163,11 @@ static enum status visit_block(struct run *run, struct block *block)
 	if (!rows_in_range(run->store, block, rows))
 		return STATUS_OK;
 	block_set_payload_source(block, (struct payload_source){get_payload, run});
-	struct match match = {.block = block, .store_id = run->place.store_id, .scratch = &run->scratch};
+	struct match match = {.block = block,
+		.store_id = run->place.store_id,
+		.scratch = &run->scratch,
+		.deadline = run->scan->deadline,
+		.error = run->error};
 	enum status status = match_rows(&match, &run->all, rows);
 	uint32_t row = 0;
 	if (status == STATUS_OK && row_next(rows, &row))

@@ -163,6 +163,34 @@ static void paths_lead_into_payloads(void **state)
 	assert_string_equal(found("response.content.text:*localhost*"), "1");
 }
 
+static void regular_expressions_are_asked_of_texts(void **state)
+{
+	(void)state;
+	assert_string_equal(found("/DROP\\s+TABLE/"), "1");
+	assert_string_equal(found("/drop table/i"), "");
+	assert_string_equal(found("/drop.table/i"), "1");
+	assert_string_equal(found("user:/^(alice|bob)$/"), "1 2 3 5");
+	assert_string_equal(found("request.path:/^\\/etc\\//"), "1");
+	assert_string_equal(found("error.message:/denied.*hosts$/"), "2");
+	assert_string_equal(found("verdict:/^o/ -/needle/"), "1 5");
+	assert_string_equal(found("tool:/^zz/"), "");
+}
+
+static void a_regular_expression_that_explodes_fails_the_search(void **state)
+{
+	(void)state;
+	struct filter filter;
+	struct error error = {0};
+	struct scan scan = scan_all(fixture.reader);
+	struct seqs seqs = {.len = 0};
+	const char *words = "tool:query /^\\{?(\\s+)+$/";
+	assert_int_equal(filter_parse(text_of(words), 0, &fixture.arena, &filter, &error), STATUS_OK);
+	scan.filter = &filter;
+	assert_int_equal(scan_events(&scan, note_seq, &seqs, &error), STATUS_INVALID);
+	assert_int_equal(error.column, 12);
+	assert_non_null(strstr(error.text, "takes too long"));
+}
+
 static void time_ranges_mean_the_events_time(void **state)
 {
 	(void)state;
@@ -318,6 +346,8 @@ int main(void)
 		cmocka_unit_test(ids_are_found_however_they_are_written),
 		cmocka_unit_test(words_are_found_in_texts),
 		cmocka_unit_test(paths_lead_into_payloads),
+		cmocka_unit_test(regular_expressions_are_asked_of_texts),
+		cmocka_unit_test(a_regular_expression_that_explodes_fails_the_search),
 		cmocka_unit_test(time_ranges_mean_the_events_time),
 		cmocka_unit_test(only_tenants_in_scope_are_seen),
 		cmocka_unit_test(the_newest_are_kept),
