@@ -6,6 +6,7 @@
 
 #include "printable.h"
 #include "timestamp.h"
+#include "when.h"
 
 _Static_assert((int)SCAN_STORES_MAX == (int)OPTION_LIST_MAX, "every --data has its place in a scan");
 
@@ -44,7 +45,7 @@ enum exit_code cli_fail(struct cli *cli, enum status status)
 		buf_printf(&cli->messages, "column %u: ", error->column);
 	printable_put(&cli->messages, text_of(error->text[0] ? error->text : status_text(status)));
 	buf_put_byte(&cli->messages, '\n');
-	return status == STATUS_INVALID ? EXIT_USAGE : EXIT_FAILED;
+	return status == STATUS_INVALID ? EXIT_USAGE : status == STATUS_NOT_FOUND ? EXIT_NOTHING : EXIT_FAILED;
 }
 
 enum exit_code cli_misuse(struct cli *cli, const char *text)
@@ -82,8 +83,8 @@ static const char *default_dir(struct arena *arena)
 static enum status open_store(struct cli *cli, const char *dir)
 {
 	enum status status = store_reader_open(&cli->readers[cli->reader_count], dir, &cli->error);
-	if (status == STATUS_NOT_FOUND)
-		return error_set(&cli->error, status, "there is no store in %s; name one with --data DIR", dir);
+	if (status == STATUS_NOT_FOUND) /* which says that a search found nothing */
+		return error_set(&cli->error, STATUS_IO, "there is no store in %s; name one with --data DIR", dir);
 	if (status != STATUS_OK)
 		return status;
 	const char *id = store_reader_id(cli->readers[cli->reader_count++]);
@@ -107,14 +108,9 @@ enum status cli_open(struct cli *cli)
 	return status;
 }
 
-static enum status read_time(struct cli *cli, const char *name, const char *value, int64_t *ns)
+static enum status read_time(struct cli *cli, const char *name, const char *value, const struct scan *scan, int64_t *ns)
 {
-	if (value == NULL)
-		return STATUS_OK;
-	if (timestamp_parse_human(text_of(value), cli->now, ns) != STATUS_OK)
-		return error_set(&cli->error, STATUS_INVALID,
-			"%s needs a time such as 2026-11-20T10:00:00Z, 2026-11-20, 2h or yesterday", name);
-	return STATUS_OK;
+	return value ? when_read(text_of(value), name, cli->now, scan, &cli->arena, ns, &cli->error) : STATUS_OK;
 }
 
 enum status cli_scan(struct cli *cli, struct scan *scan)
@@ -122,21 +118,21 @@ enum status cli_scan(struct cli *cli, struct scan *scan)
 	struct scan made = scan_all(cli->readers[0]);
 	for (size_t i = 1; i < cli->reader_count; i++)
 		(void)!scan_add_store(&made, cli->readers[i]); /* SCAN_STORES_MAX is OPTION_LIST_MAX */
-	enum status status = read_time(cli, "since", cli->options.since, &made.since);
-	if (status == STATUS_OK)
-		status = read_time(cli, "until", cli->options.until, &made.until);
-	if (status != STATUS_OK)
-		return status;
-	if (made.since >= made.until)
-		return error_set(&cli->error, STATUS_INVALID, "since must be before until");
 	made.by_recv_time = cli->options.time == OPTION_TIME_RECV;
 	made.tenants = cli->tenants;
 	made.tenant_count = cli->tenant_count;
 	made.deadline = cli->deadline;
 	made.gives_up = cli->gives_up;
 	made.asker = cli->asker;
-	*scan = made;
-	return STATUS_OK;
+	const struct scan all = made;
+	enum status status = read_time(cli, "since", cli->options.since, &all, &made.since);
+	if (status == STATUS_OK)
+		status = read_time(cli, "until", cli->options.until, &all, &made.until);
+	if (status == STATUS_OK && made.since >= made.until)
+		status = error_set(&cli->error, STATUS_INVALID, "since must be before until");
+	if (status == STATUS_OK)
+		*scan = made;
+	return status;
 }
 
 enum exit_code cli_cover(struct cli *cli, const struct coverage *coverage)

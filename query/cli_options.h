@@ -15,7 +15,8 @@ OPTION(token_file, "token-file", 0, STRING, HERE, "FILE", "* demo import ", "hol
 OPTION(output, "output", 'o', FORMAT, ASKED, "FORMAT", "", "table (default), json, ndjson or csv")
 OPTION(limit, "limit", 'n', LIMIT, ASKED, "N", "", "at most N, the newest or largest; 0: all")
 OPTION(since, "since", 0, STRING, ASKED, "TIME", "",
-	"the event's time: 2026-11-20T10:00:00Z, 2026-11-20, 2h (ago), yesterday")
+	"the event's time: 2026-11-20T10:00:00Z, 2026-11-20, 2h (ago), yesterday; or that of the first or last event a "
+	"search finds: 'first(user:alice verdict:denied)'")
 OPTION(until, "until", 0, STRING, ASKED, "TIME", "", "the same; the time itself is no longer in the range")
 OPTION(time, "time", 0, TIME, ASKED, "WHICH", "", "recv: --since and --until mean the time of receipt; event (default)")
 OPTION(tenants, "tenant", 0, LIST, ASKED, "NAME", "", "only this tenant; may be repeated")

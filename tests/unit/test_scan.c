@@ -8,6 +8,8 @@
 #include "query_store.h"
 #include "search.h"
 #include "timestamp.h"
+#include "when.h"
+#include "timestamp.h"
 
 /*
  * Six events: a block of three, a block of two, and one in the tail.
@@ -279,6 +281,42 @@ static void formats_show_hostile_text_safely(void **state)
 	}
 }
 
+static int64_t when(const char *text, const struct scan *scan)
+{
+	struct error error = {0};
+	int64_t ns = 0;
+	if (when_read(text_of(text), "since", fixture.recv_time, scan, &fixture.arena, &ns, &error) != STATUS_OK)
+		fail_msg("%s: %s", text, error.text);
+	return ns;
+}
+
+static void a_time_can_be_that_of_an_event(void **state)
+{
+	static const struct text acme = TEXT("acme");
+	struct scan scan = scan_all(fixture.reader);
+	struct error error = {0};
+	int64_t ns = 0;
+	(void)state;
+	assert_int_equal(when("first(user:alice)", &scan), INT64_C(1795082400000000000));
+	assert_int_equal(when("last(user:alice)", &scan), INT64_C(1795168802000000000));
+	assert_int_equal(when("first(verdict:denied)", &scan), INT64_C(1795168802000000000));
+	assert_int_equal(when("2026-11-20", &scan) % NS_PER_S, 0);
+	scan.by_recv_time = true;
+	assert_int_equal(when("first(user:alice)", &scan), when("first(kind:*)", &scan));
+	assert_true(when("last(user:alice)", &scan) > INT64_C(1795082400000000000));
+
+	scan.tenants = &acme; /* events of others are no matter of the asker */
+	scan.tenant_count = 1;
+	assert_int_equal(
+		when_read(TEXT("first(user:alice)"), "since", 0, &scan, &fixture.arena, &ns, &error), STATUS_NOT_FOUND);
+	assert_string_equal(error.text, "since: no event matches user:alice");
+	assert_int_equal(
+		when_read(TEXT("first(usr:x)"), "since", 0, &scan, &fixture.arena, &ns, &error), STATUS_INVALID);
+	assert_non_null(strstr(error.text, "did you mean \"user\""));
+	assert_int_equal(when_read(TEXT("soon"), "until", 0, &scan, &fixture.arena, &ns, &error), STATUS_INVALID);
+	assert_non_null(strstr(error.text, "until needs a time"));
+}
+
 /* Three events each, received in turn. */
 static void fill_in_turn(struct query_store *first, struct query_store *second)
 {
@@ -353,6 +391,7 @@ int main(void)
 		cmocka_unit_test(the_newest_are_kept),
 		cmocka_unit_test(coverage_tells_losses_and_redactions),
 		cmocka_unit_test(formats_show_hostile_text_safely),
+		cmocka_unit_test(a_time_can_be_that_of_an_event),
 		cmocka_unit_test(stores_are_read_as_one),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
