@@ -18,6 +18,7 @@ VERB(search, "search", READS, "WORDS", "Find events, newest last",
 	"  mcpledger search tool:read_file 'user:alice@*' verdict:error,denied --since 2h\n"
 	"  mcpledger search 'server:fs duration:>2s request.path:/etc/* -tool:ping'\n"
 	"  mcpledger search '( tool:rm OR effect:delete ) \"/srv/data\"'\n"
+	"  mcpledger search server:fs --sort duration -n 10\n"
 	"mcpledger help query tells all of the search language, and the names of fields.")
 VERB(show, "show", READS, "ID", "Everything about one event",
 	"ID is the id of an event, as answers show it, or its sequence number.\n"

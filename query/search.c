@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "brief.h"
+#include "largest.h"
 #include "printable.h"
 #include "timestamp.h"
 
@@ -130,6 +131,7 @@ struct listing {
 	uint64_t count;
 	uint64_t limit;
 	uint64_t next;
+	unsigned sort;        /* a field: the events with its largest values, largest first; 0: as they are met */
 	bool merges;          /* events of several stores go out in order of receipt, once all are there */
 	struct piece *pieces; /* owned */
 	size_t piece_room;
@@ -362,14 +364,39 @@ static enum status put_pieces(struct listing *listing)
 	return status;
 }
 
+static enum status list_scan(struct listing *listing, struct error *error)
+{
+	enum status status = scan_events(listing->scan, list_event, listing, error);
+	return status == STATUS_OK && listing->merges ? put_pieces(listing) : status;
+}
+
+/* Each stands in a block of its own, or not: at most LARGEST_MAX of them are read. */
+static enum status list_largest(struct listing *listing, struct error *error)
+{
+	struct largest largest = {NULL, 0, false};
+	const struct scan *scan = listing->scan;
+	enum status status = largest_find(&largest, scan, listing->sort, (size_t)listing->limit, error);
+	listing->limit = 0;
+	for (size_t i = 0; i < largest.count && status == STATUS_OK; i++) {
+		struct scan one = *scan;
+		one.stores[0] = scan->stores[largest.events[i].store];
+		one.store_count = 1;
+		one.coverage = NULL;
+		scan_narrow(&one, largest.events[i].seq, largest.events[i].seq);
+		status = scan_events(&one, list_event, listing, error);
+	}
+	if (scan->coverage)
+		scan->coverage->more = largest.more;
+	largest_finish(&largest);
+	return status;
+}
+
 static enum status list(struct listing *listing, struct error *error)
 {
 	arena_init(&listing->scratch, SCRATCH_BYTES_MAX);
 	buf_init(&listing->brief, SHORT_BYTES_MAX);
 	listing->start = listing->out->text.len;
-	enum status status = scan_events(listing->scan, list_event, listing, error);
-	if (status == STATUS_OK && listing->merges)
-		status = put_pieces(listing);
+	enum status status = listing->sort ? list_largest(listing, error) : list_scan(listing, error);
 	free(listing->pieces);
 	buf_finish(&listing->brief);
 	arena_finish(&listing->scratch);
@@ -378,22 +405,36 @@ static enum status list(struct listing *listing, struct error *error)
 	return status;
 }
 
-enum status search_put(
-	const struct scan *scan, bool merges, enum output_format format, struct output *out, struct error *error)
+static enum status put_listing(struct listing *listing, struct error *error)
 {
-	struct listing listing = {.scan = scan, .format = format, .out = out, .merges = merges};
-	if (format == OUTPUT_JSON)
+	const struct scan *scan = listing->scan;
+	struct output *out = listing->out;
+	if (listing->format == OUTPUT_JSON)
 		buf_put_string(&out->text, "{\"items\":[");
-	enum status status = list(&listing, error);
+	enum status status = list(listing, error);
 	if (status == STATUS_OK && scan->coverage)
 		status = coverage_collect(scan, scan->coverage, error);
-	if (status == STATUS_OK && format == OUTPUT_JSON) {
+	if (status == STATUS_OK && listing->format == OUTPUT_JSON) {
 		buf_put_string(&out->text, "],\"coverage\":");
 		if (scan->coverage)
 			coverage_put_json(&out->text, scan->coverage);
 		buf_put_string(&out->text, "}\n");
 	}
 	return status == STATUS_OK ? output_flush(out) : status;
+}
+
+enum status search_put(
+	const struct scan *scan, bool merges, enum output_format format, struct output *out, struct error *error)
+{
+	struct listing listing = {.scan = scan, .format = format, .out = out, .merges = merges};
+	return put_listing(&listing, error);
+}
+
+enum status search_put_largest(const struct scan *scan, struct search_sort sort, enum output_format format,
+	struct output *out, struct error *error)
+{
+	struct listing listing = {.scan = scan, .format = format, .out = out, .sort = sort.field, .limit = sort.limit};
+	return put_listing(&listing, error);
 }
 
 enum status search_put_page(

@@ -21,6 +21,14 @@ enum status search_narrow(struct scan *scan, uint64_t limit, struct error *error
 enum status search_put(const struct scan *scan, bool merges, enum output_format format, struct output *out,
 	struct error *error) MUST_CHECK;
 
+/* The events with the largest values of a field (which holds numbers), largest first; limit: 1 to LARGEST_MAX. */
+struct search_sort {
+	unsigned field;
+	uint64_t limit;
+};
+enum status search_put_largest(const struct scan *scan, struct search_sort sort, enum output_format format,
+	struct output *out, struct error *error) MUST_CHECK;
+
 /*
  * One page of the API: at most `limit` events in scan order, as items; *next is the seq after the last one (0: none
  * left).

@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "cli.h"
+#include "largest.h"
 #include "search.h"
 #include "show.h"
 
@@ -19,6 +20,29 @@ static enum status search_words(struct cli *cli, struct scan *scan, struct filte
 	return status;
 }
 
+static enum status put_newest(struct cli *cli, struct scan *scan, uint64_t limit)
+{
+	enum status status = search_narrow(scan, limit, &cli->error);
+	bool merges = limit > 0 && scan->store_count > 1;
+	return status == STATUS_OK ? search_put(scan, merges, cli->options.output, &cli->out, &cli->error) : status;
+}
+
+static enum status put_sorted(struct cli *cli, const struct scan *scan, uint64_t limit)
+{
+	struct text name = text_of(cli->options.sort);
+	struct field_name found = field_name_find(name);
+	struct search_sort sort = {.limit = limit};
+	if (found.count > 0)
+		sort.field = found.fields[0];
+	if (found.count == 0 || found.path.len > 0 || !field_is_number(field_info(sort.field)->type))
+		return error_set(&cli->error, STATUS_INVALID,
+			"sort needs a field that holds numbers or times, such as duration or time; not \"%.*s\"",
+			(int)(name.len < 60 ? name.len : 60), name.at);
+	if (limit == 0 || limit > LARGEST_MAX)
+		return error_set(&cli->error, STATUS_INVALID, "sort goes with a limit from 1 to %d", LARGEST_MAX);
+	return search_put_largest(scan, sort, cli->options.output, &cli->out, &cli->error);
+}
+
 enum exit_code verb_search(struct cli *cli)
 {
 	struct scan scan = {0};
@@ -28,10 +52,7 @@ enum exit_code verb_search(struct cli *cli)
 	enum status status = search_words(cli, &scan, &filter);
 	scan.coverage = &coverage;
 	if (status == STATUS_OK)
-		status = search_narrow(&scan, limit, &cli->error);
-	bool merges = limit > 0 && scan.store_count > 1;
-	if (status == STATUS_OK)
-		status = search_put(&scan, merges, cli->options.output, &cli->out, &cli->error);
+		status = cli->options.sort ? put_sorted(cli, &scan, limit) : put_newest(cli, &scan, limit);
 	if (status == STATUS_CANCELLED)
 		return EXIT_FOUND;
 	if (status != STATUS_OK)

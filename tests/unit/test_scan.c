@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "query_store.h"
+#include "largest.h"
 #include "search.h"
 #include "timestamp.h"
 #include "when.h"
@@ -281,6 +282,65 @@ static void formats_show_hostile_text_safely(void **state)
 	}
 }
 
+static void the_largest_come_first(void **state)
+{
+	struct scan scan = scan_all(fixture.reader);
+	struct largest largest;
+	(void)state;
+	assert_int_equal(largest_find(&largest, &scan, FIELD_DURATION_NS, 5, NULL), STATUS_OK);
+	assert_int_equal(largest.count, 2); /* the others have none */
+	assert_int_equal(largest.events[0].seq, 4);
+	assert_int_equal(largest.events[0].value, INT64_C(3000000000));
+	assert_int_equal(largest.events[1].seq, 1);
+	assert_false(largest.more);
+	largest_finish(&largest);
+	assert_int_equal(largest_find(&largest, &scan, FIELD_TIME, 2, NULL), STATUS_OK);
+	assert_int_equal(largest.count, 2);
+	assert_int_equal(largest.events[0].seq, 4);
+	assert_int_equal(largest.events[1].seq, 3);
+	assert_true(largest.more);
+	largest_finish(&largest);
+	assert_int_equal(search_put_largest(
+				 &scan, (struct search_sort){FIELD_DURATION_NS, 1}, OUTPUT_NDJSON, &fixture.out, NULL),
+		STATUS_OK);
+	const char *text = query_store_written(&fixture);
+	assert_non_null(strstr(text, "\"seq\":4,"));
+	assert_null(strstr(text, "\"seq\":1,"));
+}
+
+/* A heap is right when it agrees with a sort, whatever comes in. */
+static void the_largest_are_those_of_a_sort(void **state)
+{
+	enum { EVENTS = 500, WANTED = 37 };
+	struct query_store other;
+	struct largest largest;
+	int64_t values[EVENTS];
+	uint32_t random = 12345;
+	(void)state;
+	query_store_open(&other);
+	for (unsigned i = 0; i < EVENTS; i++) {
+		char digits[24];
+		random = random * 1103515245 + 12345;
+		values[i] = random >> 24; /* many are equal */
+		(void)snprintf(digits, sizeof(digits), "%lld", (long long)values[i]);
+		query_store_add(&other, "duration_ns", digits, NULL);
+	}
+	query_store_commit(&other, false);
+	struct scan scan = scan_all(other.reader);
+	assert_int_equal(largest_find(&largest, &scan, FIELD_DURATION_NS, WANTED, NULL), STATUS_OK);
+	assert_int_equal(largest.count, WANTED);
+	for (size_t i = 0; i < largest.count; i++) {
+		const struct largest_event *event = &largest.events[i];
+		size_t before = 0; /* how many stand before it */
+		assert_int_equal(values[event->seq - 1], event->value);
+		for (unsigned j = 0; j < EVENTS; j++)
+			before += values[j] > event->value || (values[j] == event->value && j + 1 < event->seq);
+		assert_int_equal(before, i);
+	}
+	largest_finish(&largest);
+	query_store_close(&other);
+}
+
 static int64_t when(const char *text, const struct scan *scan)
 {
 	struct error error = {0};
@@ -391,6 +451,8 @@ int main(void)
 		cmocka_unit_test(the_newest_are_kept),
 		cmocka_unit_test(coverage_tells_losses_and_redactions),
 		cmocka_unit_test(formats_show_hostile_text_safely),
+		cmocka_unit_test(the_largest_come_first),
+		cmocka_unit_test(the_largest_are_those_of_a_sort),
 		cmocka_unit_test(a_time_can_be_that_of_an_event),
 		cmocka_unit_test(stores_are_read_as_one),
 	};
