@@ -20,6 +20,7 @@ struct run {
 	void *context;
 	struct error *error;
 	uint64_t segment_number; /* of the unit in hand */
+	uint64_t first, last;    /* the seqs that are asked for and were not met yet */
 };
 
 struct scan scan_all(struct store_reader *reader)
@@ -141,15 +142,15 @@ static enum status get_payload(void *context, const uint8_t key[32], struct aren
 	return store_reader_payload(run->store->reader, run->segment_number, key, arena, payload);
 }
 
-/* The rows of a block whose seq is asked for. */
-static bool rows_in_range(const struct scan_store *store, const struct block *block, uint64_t rows[ROW_WORDS_MAX])
+/* The rows of a block whose seq is asked for, and was not met before (in tail chunks that were sealed meanwhile). */
+static bool rows_in_range(const struct run *run, const struct block *block, uint64_t rows[ROW_WORDS_MAX])
 {
 	uint64_t first = block_first_seq(block);
 	uint32_t count = block_count(block);
 	bool any = false;
 	memset(rows, 0, ROW_WORDS_MAX * sizeof(rows[0]));
 	for (uint32_t row = 0; row < count && row < BLOCK_ROWS_MAX; row++) {
-		if (first + row >= store->seq_first && first + row <= store->seq_last) {
+		if (first + row >= run->first && first + row <= run->last) {
 			rows[row / 64] |= UINT64_C(1) << (row % 64);
 			any = true;
 		}
@@ -160,7 +161,7 @@ static bool rows_in_range(const struct scan_store *store, const struct block *bl
 static enum status visit_block(struct run *run, struct block *block)
 {
 	uint64_t rows[ROW_WORDS_MAX];
-	if (!rows_in_range(run->store, block, rows))
+	if (!rows_in_range(run, block, rows))
 		return STATUS_OK;
 	block_set_payload_source(block, (struct payload_source){get_payload, run});
 	struct match match = {.block = block,
@@ -283,6 +284,8 @@ static enum status step(struct run *run, uint64_t *seq, bool *done)
 		*done = true;
 		return STATUS_OK;
 	}
+	run->first = scan->backward ? store->seq_first : *seq;
+	run->last = scan->backward ? *seq : store->seq_last;
 	status = visit_unit(run, *seq, &unit);
 	*done = scan->backward ? unit.first_seq <= store->seq_first : last >= store->seq_last;
 	*seq = scan->backward ? unit.first_seq - 1 : last + 1;

@@ -79,23 +79,42 @@ void query_store_add(struct query_store *fixture, ...)
 	MUST(rows_append(fixture->rows, &event));
 }
 
-static void seal(struct query_store *fixture, const struct tail_part *part)
+static void add_chunk(struct rows *rows, struct text chunk)
+{
+	struct tail_part part;
+	for (size_t at = 0; tail_next(chunk, &at, &part) == STATUS_OK;) {
+		struct block *block = NULL;
+		MUST(block_open_part(&part, &block, NULL));
+		MUST(rows_append_block(rows, block));
+		block_close(&block);
+	}
+}
+
+void query_store_seal(struct query_store *fixture)
 {
 	struct rows *rows = NULL;
-	struct block *block = NULL;
+	struct store_reader *reader = NULL;
+	struct store_txn *txn = NULL;
+	struct store_unit unit;
 	struct buf image;
 	struct buf summary;
-	struct store_txn *txn = NULL;
+	uint64_t first_seq = 0;
 	buf_init(&image, BLOCK_IMAGE_BYTES_MAX);
 	buf_init(&summary, BLOCK_IMAGE_BYTES_MAX);
 	MUST(rows_create(&rows));
-	MUST(block_open_part(part, &block, NULL));
-	MUST(rows_append_block(rows, block));
-	MUST(block_encode(rows, BLOCK_SEALED, part->first_seq, store_filter_key(fixture->store), &image, &summary));
+	MUST(store_reader_attach(&reader, fixture->store, NULL));
+	for (uint64_t seq = store_reader_first_seq(reader);
+		store_reader_unit(reader, seq, false, &unit, NULL) == STATUS_OK; seq = unit.first_seq + unit.count) {
+		if (unit.sealed)
+			continue;
+		first_seq = first_seq ? first_seq : unit.first_seq;
+		add_chunk(rows, unit.bytes);
+	}
+	store_reader_close(&reader);
+	MUST(block_encode(rows, BLOCK_SEALED, first_seq, store_filter_key(fixture->store), &image, &summary));
 	MUST(store_begin(fixture->store, &txn));
-	store_put_block(txn, part->first_seq, rows_count(rows), buf_text(&image), buf_text(&summary));
+	store_put_block(txn, first_seq, rows_count(rows), buf_text(&image), buf_text(&summary));
 	MUST(store_commit(&txn));
-	block_close(&block);
 	rows_destroy(&rows);
 	buf_finish(&image);
 	buf_finish(&summary);
@@ -126,7 +145,7 @@ void query_store_commit(struct query_store *fixture, bool sealed)
 	store_put_tail(txn, part.first_seq, count, part.recv_time, buf_text(&chunk));
 	MUST(store_commit(&txn));
 	if (sealed)
-		seal(fixture, &part);
+		query_store_seal(fixture);
 	rows_clear(fixture->rows);
 	free(fingerprints);
 	buf_finish(&image);

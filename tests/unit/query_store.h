@@ -22,6 +22,8 @@ void query_store_close(struct query_store *fixture);
 void query_store_add(struct query_store *fixture, ...) __attribute__((sentinel));
 /* Commits the batch, as a tail chunk or (sealed) as a block; then the reader sees it. */
 void query_store_commit(struct query_store *fixture, bool sealed);
+/* Seals all tail chunks into one block, as a sealer may while a scan is under way; the reader sees it when it renews. */
+void query_store_seal(struct query_store *fixture);
 /* What was written since the last call, NUL-terminated. */
 const char *query_store_written(struct query_store *fixture);
 

@@ -435,6 +435,41 @@ static void stores_are_read_as_one(void **state)
 	query_store_close(&other);
 }
 
+struct sealing_seqs {
+	struct query_store *store;
+	struct seqs seqs;
+	bool sealed;
+};
+
+static enum status note_seq_and_seal(void *context, const struct scan_place *place, const struct event *event)
+{
+	struct sealing_seqs *sealing = context;
+	if (!sealing->sealed)
+		query_store_seal(sealing->store);
+	sealing->sealed = true;
+	return note_seq(&sealing->seqs, place, event);
+}
+
+/* The block that takes the place of tail chunks holds what was met in the first of them. */
+static void what_is_sealed_meanwhile_is_met_once(void **state)
+{
+	(void)state;
+	for (int backward = 0; backward < 2; backward++) {
+		struct query_store store;
+		struct sealing_seqs sealing = {.store = &store};
+		query_store_open(&store);
+		for (int i = 0; i < 3; i++) {
+			query_store_add(&store, "user.id", "alice", NULL);
+			query_store_commit(&store, false);
+		}
+		struct scan scan = scan_all(store.reader);
+		scan.backward = backward;
+		assert_int_equal(scan_events(&scan, note_seq_and_seal, &sealing, NULL), STATUS_OK);
+		assert_string_equal(sealing.seqs.text, backward ? "3 2 1" : "1 2 3");
+		query_store_close(&store);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -455,6 +490,7 @@ int main(void)
 		cmocka_unit_test(the_largest_are_those_of_a_sort),
 		cmocka_unit_test(a_time_can_be_that_of_an_event),
 		cmocka_unit_test(stores_are_read_as_one),
+		cmocka_unit_test(what_is_sealed_meanwhile_is_met_once),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
