@@ -1,165 +1,20 @@
-#include "timeline.h"
+#include "timeline_unit.h"
 
 #include <stdlib.h>
 
+#include "crypto.h"
 #include "timestamp.h"
 
-enum { ARENA_BYTES_MAX = 128 * 1024 * 1024, SCRATCH_BYTES_MAX = 64 * 1024 * 1024, BRIEF_TEXT_BYTES_MAX = 64 * 1024 };
+/*
+ * Finds the events of the pieces of work that are asked for.  Ids of another tenant never join: each tenant's events are
+ * a piece of work of their own.
+ */
+
+enum { ARENA_BYTES_MAX = 256 * 1024 * 1024, SCRATCH_BYTES_MAX = 96 * 1024 * 1024, BRIEF_TEXT_BYTES_MAX = 64 * 1024 };
 
 #define IDLE_NS_MAX (30 * 60 * NS_PER_S)
 
-/* --- collecting --- */
-
-static struct text keep(struct timeline *timeline, struct text text)
-{
-	return text.len > 0 ? arena_copy(&timeline->arena, text) : (struct text){NULL, 0};
-}
-
-static struct text keep_field(struct timeline *timeline, const struct event *event, unsigned field)
-{
-	return keep(timeline, event_text(event, field));
-}
-
-static enum stage stage_of(const struct event *event)
-{
-	struct text stage = event_text(event, FIELD_STAGE);
-	return text_equal(stage, TEXT("start")) ? STAGE_START
-	       : text_equal(stage, TEXT("end")) ? STAGE_END
-						: STAGE_SINGLE;
-}
-
-static void keep_fields(struct timeline *timeline, const struct event *event, struct moment *moment)
-{
-	const struct {
-		unsigned field;
-		struct text *text;
-	} fields[] = {
-		{FIELD_KIND, &moment->kind},
-		{FIELD_OP, &moment->op},
-		{FIELD_ACTION, &moment->action},
-		{FIELD_TARGET_NAME, &moment->target},
-		{FIELD_VERDICT, &moment->verdict},
-		{FIELD_ID, &moment->id},
-		{FIELD_SPAN_ID, &moment->span_id},
-		{FIELD_PARENT_SPAN_ID, &moment->parent_span_id},
-		{FIELD_TRACE_ID, &moment->trace_id},
-		{FIELD_SESSION_ID, &moment->session_id},
-		{FIELD_CONVERSATION_ID, &moment->conversation_id},
-		{FIELD_TURN_ID, &moment->turn_id},
-		{FIELD_USER_ID, &moment->user},
-		{FIELD_MARKS_USER_TRUST, &moment->trust},
-		{FIELD_OAUTH_CLIENT_ID, &moment->oauth_client},
-		{FIELD_CLIENT_NAME, &moment->client},
-		{FIELD_AGENT_NAME, &moment->agent},
-		{FIELD_SERVER_NAME, &moment->server},
-		{FIELD_OBSERVER_ROLE, &moment->observer_role},
-	};
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		*fields[i].text = keep_field(timeline, event, fields[i].field);
-}
-
-static struct text keep_brief(struct timeline *timeline)
-{
-	struct text text = keep(timeline, buf_text(&timeline->brief));
-	buf_clear(&timeline->brief);
-	return text;
-}
-
-static void keep_words(struct timeline *timeline, const struct event *event, struct moment *moment)
-{
-	enum { INTENT_BYTES_MAX = 1000 };
-	struct buf *brief = &timeline->brief;
-	buf_clear(brief);
-	brief_what(brief, event);
-	moment->what = keep_brief(timeline);
-	brief_parameters(brief, event_text(event, FIELD_REQUEST), &timeline->scratch);
-	moment->parameters = keep_brief(timeline);
-	brief_result(brief, event_text(event, FIELD_RESPONSE), &timeline->scratch);
-	moment->result = keep_brief(timeline);
-	moment->tone = brief_outcome(brief, event, &timeline->scratch);
-	moment->outcome = keep_brief(timeline);
-	struct text intent = event_text(event, FIELD_INTENT);
-	if (intent.len > INTENT_BYTES_MAX)
-		intent.len = INTENT_BYTES_MAX;
-	moment->intent = keep(timeline, intent);
-	if (timeline->with_json) {
-		struct buf json;
-		buf_init(&json, ARENA_BYTES_MAX);
-		event_put_json(&json, event, timeline->store_id);
-		moment->json = keep(timeline, buf_text(&json));
-		buf_finish(&json);
-	}
-}
-
-static bool has_room(struct timeline *timeline)
-{
-	if (timeline->count < timeline->room)
-		return true;
-	size_t room = timeline->room ? timeline->room * 2 : 256;
-	struct moment **moments = realloc(timeline->moments, room * sizeof(struct moment *));
-	if (moments == NULL)
-		return false;
-	timeline->moments = moments;
-	timeline->room = room;
-	return true;
-}
-
-static enum status collect_event(void *context, const struct scan_place *place, const struct event *event)
-{
-	struct timeline *timeline = context;
-	timeline->store_id = place->store_id;
-	struct arena *arena = &timeline->arena;
-	if (timeline->count == TIMELINE_MOMENTS_MAX || arena->total > arena->max / 2) {
-		timeline->coverage.more = true;
-		return STATUS_LIMIT;
-	}
-	struct moment *moment = arena_calloc(arena, 1, sizeof(*moment));
-	if (moment == NULL || !has_room(timeline))
-		return STATUS_NO_MEMORY;
-	moment->seq = (uint64_t)event->value[FIELD_SEQ].number;
-	moment->time = event_time(event);
-	moment->has_duration = event_has(event, FIELD_DURATION_NS);
-	if (moment->has_duration)
-		moment->duration_ns = event->value[FIELD_DURATION_NS].number;
-	moment->stage = stage_of(event);
-	moment->tenant = keep(timeline, event_tenant(event));
-	keep_fields(timeline, event, moment);
-	keep_words(timeline, event, moment);
-	moment->is_call = text_equal(moment->kind, TEXT("tool_call"));
-	timeline->moments[timeline->count++] = moment;
-	return STATUS_OK;
-}
-
-static const struct condition every_event = {.type = CONDITION_ALL};
-
-static enum status collect(
-	struct timeline *timeline, const struct scan *scan, const struct filter *filter, struct error *error)
-{
-	struct scan filtered = *scan;
-	struct coverage *coverage = &timeline->coverage;
-	*coverage = (struct coverage){0};
-	filtered.filter = filter;
-	filtered.coverage = coverage;
-	timeline->filter = arena_alloc(&timeline->arena, sizeof(*filter));
-	if (timeline->filter == NULL)
-		return STATUS_NO_MEMORY;
-	*timeline->filter = filter ? *filter : (struct filter){.root = &every_event};
-	enum status status = scan_events(&filtered, collect_event, timeline, error);
-	coverage->events = timeline->count;
-	return status;
-}
-
-/* --- what is asked for --- */
-
-static bool is_plain_id(struct text words)
-{
-	for (size_t i = 0; i < words.len; i++)
-		if (words.at[i] == ' ' || words.at[i] == '"' || words.at[i] == '(')
-			return false;
-	const char *colon = memchr(words.at, ':', words.len);
-	struct text name = {words.at, colon ? (size_t)(colon - words.at) : 0};
-	return words.len > 0 && words.at[0] != '-' && (colon == NULL || field_name_find(name).count == 0);
-}
+/* --- pieces of work --- */
 
 static enum status add_unit(
 	struct timeline *timeline, enum unit_type type, struct text id, struct moment **moments, size_t count)
@@ -169,173 +24,45 @@ static enum status add_unit(
 		return STATUS_NO_MEMORY;
 	unit->type = type;
 	unit->id = id;
-	enum status status = unit_arrange(timeline, unit, moments, count);
-	struct unit **link = &timeline->units;
-	while (*link && (*link)->start <= unit->start)
-		link = &(*link)->next;
-	unit->next = *link;
-	*link = unit;
+	unit->tenant = moments[0]->tenant;
+	unit->moments = arena_alloc(&timeline->arena, count * sizeof(struct moment *));
+	if (unit->moments == NULL)
+		return STATUS_NO_MEMORY;
+	memcpy(unit->moments, moments, count * sizeof(struct moment *));
+	unit->count = count;
+	enum status status = unit_arrange(timeline, unit);
+	unit->next = timeline->units;
+	timeline->units = unit;
 	return status;
 }
 
-static enum status collect_exact(
-	struct timeline *timeline, const struct scan *scan, unsigned field, struct text value, struct error *error)
+/* Units were added as they were found, newest first; they are shown by start. */
+static int by_start(const void *a, const void *b)
 {
-	struct filter filter;
-	enum status status = filter_exact(field, value, &timeline->arena, &filter);
-	return status == STATUS_OK ? collect(timeline, scan, &filter, error) : status;
+	const struct unit *first = *(struct unit *const *)a;
+	const struct unit *second = *(struct unit *const *)b;
+	if (first->start != second->start)
+		return first->start < second->start ? -1 : 1;
+	return text_compare(first->tenant, second->tenant);
 }
 
-/* The same user, OAuth client, client program and server as a call, where it has them. */
-static enum status make_who_filter(struct timeline *timeline, const struct moment *moment, struct filter *filter)
+static enum status sort_units(struct timeline *timeline)
 {
-	const struct {
-		unsigned field;
-		struct text value;
-	} parts[] = {{FIELD_USER_ID, moment->user}, {FIELD_OAUTH_CLIENT_ID, moment->oauth_client},
-		{FIELD_CLIENT_NAME, moment->client}, {FIELD_SERVER_NAME, moment->server}};
-	struct condition *all = arena_calloc(&timeline->arena, 1, sizeof(*all));
-	if (all == NULL)
+	size_t count = 0;
+	for (const struct unit *unit = timeline->units; unit; unit = unit->next)
+		count++;
+	struct unit **units = arena_alloc(&timeline->arena, (count + 1) * sizeof(struct unit *));
+	if (units == NULL)
 		return STATUS_NO_MEMORY;
-	all->type = CONDITION_AND;
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		struct filter part;
-		if (parts[i].value.len == 0)
-			continue;
-		enum status status = filter_exact(parts[i].field, parts[i].value, &timeline->arena, &part);
-		if (status != STATUS_OK)
-			return status;
-		struct condition *condition = arena_alloc(&timeline->arena, sizeof(*condition));
-		if (condition == NULL)
-			return STATUS_NO_MEMORY;
-		*condition = *part.root;
-		condition->next = all->children;
-		all->children = condition;
-	}
-	*filter = (struct filter){.root = all};
+	count = 0;
+	for (struct unit *unit = timeline->units; unit; unit = unit->next)
+		units[count++] = unit;
+	qsort(units, count, sizeof(struct unit *), by_start);
+	for (size_t i = 0; i < count; i++)
+		units[i]->next = i + 1 < count ? units[i + 1] : NULL;
+	timeline->units = count ? units[0] : NULL;
 	return STATUS_OK;
 }
-
-/* Whether nothing but the guess joins a moment to others. */
-static bool stands_alone(const struct moment *moment)
-{
-	return moment->conversation_id.len == 0 && moment->session_id.len == 0 && moment->trace_id.len == 0;
-}
-
-/* Of moments in order of time, the run around `seq` without an idle gap; returns its length. */
-static size_t run_around(struct moment **moments, size_t count, uint64_t seq, size_t *start)
-{
-	size_t first = 0;
-	bool found = false;
-	int64_t busy_until = INT64_MIN;
-	for (size_t i = 0; i < count; i++) {
-		if (i > 0 && moments[i]->time > busy_until && moments[i]->time - busy_until > IDLE_NS_MAX) {
-			if (found) {
-				*start = first;
-				return i - first;
-			}
-			first = i;
-		}
-		int64_t end = moment_end(moments[i]);
-		busy_until = end > busy_until ? end : busy_until;
-		found = found || moments[i]->seq == seq;
-	}
-	*start = first;
-	return count - first;
-}
-
-static enum status add_inferred(
-	struct timeline *timeline, const struct scan *scan, const struct moment *call, struct error *error)
-{
-	struct filter filter;
-	struct scan around = *scan;
-	int64_t since = call->time - NS_PER_DAY;
-	int64_t until = moment_end(call) + NS_PER_DAY;
-	around.since = since > scan->since ? since : scan->since;
-	around.until = until < scan->until ? until : scan->until;
-	around.by_recv_time = false;
-	enum status status = make_who_filter(timeline, call, &filter);
-	timeline->count = 0;
-	if (status == STATUS_OK)
-		status = collect(timeline, &around, &filter, error);
-	if (status != STATUS_OK)
-		return status;
-	size_t kept = 0;
-	for (size_t i = 0; i < timeline->count; i++)
-		if (stands_alone(timeline->moments[i]))
-			timeline->moments[kept++] = timeline->moments[i];
-	qsort(timeline->moments, kept, sizeof(struct moment *), moment_by_time);
-	size_t start = 0;
-	size_t length = run_around(timeline->moments, kept, call->seq, &start);
-	timeline->coverage.events = length;
-	return add_unit(timeline, UNIT_INFERRED, (struct text){NULL, 0}, timeline->moments + start, length);
-}
-
-static enum status build_by(
-	struct timeline *timeline, const struct scan *scan, enum unit_type type, struct text id, struct error *error)
-{
-	static const unsigned fields[] = {[UNIT_CONVERSATION] = FIELD_CONVERSATION_ID,
-		[UNIT_SESSION] = FIELD_SESSION_ID,
-		[UNIT_TRACE] = FIELD_TRACE_ID};
-	timeline->count = 0;
-	enum status status = collect_exact(timeline, scan, fields[type], id, error);
-	if (status == STATUS_OK && timeline->count == 0)
-		return STATUS_NOT_FOUND;
-	return status == STATUS_OK ? add_unit(timeline, type, id, timeline->moments, timeline->count) : status;
-}
-
-/* The conversation of a turn, from any event of the turn that names it. */
-static enum status conversation_of_turn(struct timeline *timeline, const struct scan *scan, struct text turn_id,
-	struct text *conversation_id, struct error *error)
-{
-	timeline->count = 0;
-	enum status status = collect_exact(timeline, scan, FIELD_TURN_ID, turn_id, error);
-	for (size_t i = 0; status == STATUS_OK && i < timeline->count && conversation_id->len == 0; i++)
-		*conversation_id = timeline->moments[i]->conversation_id;
-	return status;
-}
-
-static enum status build_around_call(
-	struct timeline *timeline, const struct scan *scan, struct text id, struct error *error)
-{
-	struct scan one = *scan;
-	enum status status = STATUS_OK;
-	timeline->count = 0;
-	if (scan_narrow_to_id(&one, id))
-		status = collect(timeline, &one, NULL, error);
-	if (status == STATUS_OK && timeline->count == 0)
-		status = collect_exact(timeline, scan, FIELD_ID, id, error);
-	if (status == STATUS_OK && timeline->count == 0)
-		return STATUS_NOT_FOUND;
-	if (status != STATUS_OK)
-		return status;
-	const struct moment *call = timeline->moments[0];
-	struct text conversation_id = call->conversation_id;
-	if (conversation_id.len == 0 && call->turn_id.len > 0)
-		status = conversation_of_turn(timeline, scan, call->turn_id, &conversation_id, error);
-	if (status != STATUS_OK)
-		return status;
-	if (conversation_id.len > 0)
-		return build_by(timeline, scan, UNIT_CONVERSATION, conversation_id, error);
-	if (call->session_id.len > 0)
-		return build_by(timeline, scan, UNIT_SESSION, call->session_id, error);
-	if (call->trace_id.len > 0)
-		return build_by(timeline, scan, UNIT_TRACE, call->trace_id, error);
-	return add_inferred(timeline, scan, call, error);
-}
-
-static enum status build_id(struct timeline *timeline, const struct scan *scan, struct text id, struct error *error)
-{
-	static const enum unit_type order[] = {UNIT_SESSION, UNIT_CONVERSATION, UNIT_TRACE};
-	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		enum status status = build_by(timeline, scan, order[i], id, error);
-		if (status != STATUS_NOT_FOUND)
-			return status;
-	}
-	return build_around_call(timeline, scan, id, error);
-}
-
-/* --- a search: every match in its own piece of work --- */
 
 struct unit_key {
 	enum unit_type type;
@@ -377,31 +104,37 @@ static int compare_keys(const struct moment *first, const struct moment *second)
 	return order;
 }
 
+/* Of moments that no clock was corrected for yet. */
 static int by_key_and_time(const void *a, const void *b)
 {
-	int order = compare_keys(*(struct moment *const *)a, *(struct moment *const *)b);
-	return order ? order : moment_by_time(a, b);
+	const struct moment *first = *(struct moment *const *)a;
+	const struct moment *second = *(struct moment *const *)b;
+	int order = compare_keys(first, second);
+	if (order == 0 && first->time != second->time)
+		return first->time < second->time ? -1 : 1;
+	return order ? order : moment_by_arrival(first, second);
 }
 
-static int by_turn(const void *a, const void *b)
+/* Of moments in order of time, the run around the wanted one without an idle gap; returns its length. */
+static size_t run_around(struct moment **moments, size_t count, const struct moment *wanted, size_t *start)
 {
-	return text_compare((*(struct moment *const *)a)->turn_id, (*(struct moment *const *)b)->turn_id);
-}
-
-/* Gives the moments of a turn the conversation that one of them names. */
-static void spread_conversations(struct timeline *timeline)
-{
-	struct moment **moments = timeline->moments;
-	qsort(moments, timeline->count, sizeof(struct moment *), by_turn);
-	for (size_t i = 0, end = 0; i < timeline->count; i = end) {
-		struct text conversation_id = {NULL, 0};
-		for (end = i; end < timeline->count && text_equal(moments[i]->turn_id, moments[end]->turn_id); end++)
-			if (moments[end]->conversation_id.len > 0)
-				conversation_id = moments[end]->conversation_id;
-		for (size_t j = i; j < end && moments[i]->turn_id.len > 0; j++)
-			if (moments[j]->conversation_id.len == 0)
-				moments[j]->conversation_id = conversation_id;
+	size_t first = 0;
+	bool found = false;
+	int64_t busy_until = INT64_MIN;
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0 && moments[i]->time > busy_until && moments[i]->time - busy_until > IDLE_NS_MAX) {
+			if (found) {
+				*start = first;
+				return i - first;
+			}
+			first = i;
+		}
+		int64_t end = moment_end(moments[i]);
+		busy_until = end > busy_until ? end : busy_until;
+		found = found || (moments[i]->seq == wanted->seq && moments[i]->store == wanted->store);
 	}
+	*start = first;
+	return count - first;
 }
 
 static enum status add_inferred_runs(struct timeline *timeline, struct moment **moments, size_t count)
@@ -409,7 +142,7 @@ static enum status add_inferred_runs(struct timeline *timeline, struct moment **
 	enum status status = STATUS_OK;
 	while (status == STATUS_OK && count > 0) {
 		size_t start = 0;
-		size_t length = run_around(moments, count, moments[0]->seq, &start);
+		size_t length = run_around(moments, count, moments[0], &start);
 		status = add_unit(timeline, UNIT_INFERRED, (struct text){NULL, 0}, moments, length);
 		moments += length;
 		count -= length;
@@ -417,22 +150,13 @@ static enum status add_inferred_runs(struct timeline *timeline, struct moment **
 	return status;
 }
 
-static enum status build_search(
-	struct timeline *timeline, const struct scan *scan, struct text words, struct error *error)
+/* Moments of the same keys are one piece of work; those that only a guess joins, one for each run without idle gap. */
+static enum status add_units(struct timeline *timeline, struct moment **moments, size_t count)
 {
-	struct filter filter;
-	enum status status = filter_parse(words, timestamp_now(), &timeline->arena, &filter, error);
-	if (status == STATUS_OK)
-		status = collect(timeline, scan, &filter, error);
-	if (status == STATUS_OK && timeline->count == 0)
-		return STATUS_NOT_FOUND;
-	if (status != STATUS_OK)
-		return status;
-	spread_conversations(timeline);
-	struct moment **moments = timeline->moments;
-	qsort(moments, timeline->count, sizeof(struct moment *), by_key_and_time);
-	for (size_t i = 0, end = 0; i < timeline->count && status == STATUS_OK; i = end) {
-		for (end = i; end < timeline->count && compare_keys(moments[i], moments[end]) == 0;)
+	enum status status = STATUS_OK;
+	qsort(moments, count, sizeof(struct moment *), by_key_and_time);
+	for (size_t i = 0, end = 0; i < count && status == STATUS_OK; i = end) {
+		for (end = i; end < count && compare_keys(moments[i], moments[end]) == 0;)
 			end++;
 		struct unit_key key = key_of(moments[i]);
 		if (key.type == UNIT_INFERRED)
@@ -443,13 +167,383 @@ static enum status build_search(
 	return status;
 }
 
+static int by_tenant(const void *a, const void *b)
+{
+	const struct moment *first = *(struct moment *const *)a;
+	const struct moment *second = *(struct moment *const *)b;
+	int order = text_compare(first->tenant, second->tenant);
+	return order ? order : moment_by_arrival(first, second);
+}
+
+/* All that was collected is of one id; tenants that have the same one have nothing to do with each other. */
+static enum status add_tenants(struct timeline *timeline, enum unit_type type, struct text id)
+{
+	enum status status = STATUS_OK;
+	struct moment **moments = timeline->moments;
+	qsort(moments, timeline->count, sizeof(struct moment *), by_tenant);
+	for (size_t i = 0, end = 0; i < timeline->count && status == STATUS_OK; i = end) {
+		for (end = i; end < timeline->count && text_equal(moments[i]->tenant, moments[end]->tenant);)
+			end++;
+		status = add_unit(timeline, type, id, moments + i, end - i);
+	}
+	return status;
+}
+
+/* --- what to look for --- */
+
+static struct condition *condition_of(
+	struct timeline *timeline, const uint8_t *fields, size_t field_count, const struct text *values, size_t count)
+{
+	struct condition *condition = arena_calloc(&timeline->arena, 1, sizeof(*condition));
+	struct wanted *wanted = arena_calloc(&timeline->arena, count, sizeof(*wanted));
+	if (condition == NULL || wanted == NULL)
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+		wanted[i].text = values[i];
+	*condition = (struct condition){.type = CONDITION_FIELD,
+		.fields = fields,
+		.field_count = field_count,
+		.values = wanted,
+		.value_count = count};
+	return condition;
+}
+
+static enum status collect_any(struct timeline *timeline, const struct scan *scan, const uint8_t *fields,
+	size_t field_count, struct text value, struct error *error)
+{
+	struct filter filter = {.root = condition_of(timeline, fields, field_count, &value, 1)};
+	timeline->count = 0;
+	return filter.root ? timeline_collect(timeline, scan, &filter, error) : STATUS_NO_MEMORY;
+}
+
+/* The same user, OAuth client, client program and server as a call, where it has them. */
+static enum status make_who_filter(struct timeline *timeline, const struct moment *moment, struct filter *filter)
+{
+	static const uint8_t fields[] = {FIELD_USER_ID, FIELD_OAUTH_CLIENT_ID, FIELD_CLIENT_NAME, FIELD_SERVER_NAME};
+	const struct text values[] = {moment->user, moment->oauth_client, moment->client, moment->server};
+	struct condition *all = arena_calloc(&timeline->arena, 1, sizeof(*all));
+	if (all == NULL)
+		return STATUS_NO_MEMORY;
+	all->type = CONDITION_AND;
+	for (size_t i = 0; i < sizeof(fields); i++) {
+		if (values[i].len == 0)
+			continue;
+		struct condition *condition = condition_of(timeline, &fields[i], 1, &values[i], 1);
+		if (condition == NULL)
+			return STATUS_NO_MEMORY;
+		condition->next = all->children;
+		all->children = condition;
+	}
+	*filter = (struct filter){.root = all};
+	return STATUS_OK;
+}
+
+/* --- the other observers of a conversation --- */
+
+enum { SHARED_IDS_MAX = 256 };
+
+#define MEANWHILE_NS (10 * 60 * NS_PER_S) /* how much later or earlier others' reports of the same may be received */
+
+/* The different values of one text of the moments; no more than fit. */
+static size_t distinct(struct timeline *timeline, size_t offset, struct text values[SHARED_IDS_MAX], bool *more)
+{
+	size_t count = 0;
+	struct text last = {NULL, 0};
+	for (size_t i = 0; i < timeline->count; i++) {
+		struct text text;
+		memcpy(&text, (const char *)timeline->moments[i] + offset, sizeof(text));
+		bool known = text.len == 0 || text_equal(text, last);
+		for (size_t j = 0; j < count && !known; j++)
+			known = text_equal(values[j], text);
+		last = text;
+		if (!known && count == SHARED_IDS_MAX)
+			*more = true;
+		else if (!known)
+			values[count++] = text;
+	}
+	return count;
+}
+
+/* The filter for what has one of the sessions or traces, and no conversation of its own. NULL: nothing to look for. */
+static enum status make_others_filter(struct timeline *timeline, struct filter *filter)
+{
+	static const uint8_t field_conversation = FIELD_CONVERSATION_ID;
+	static const uint8_t fields[] = {FIELD_TRACE_ID, FIELD_SESSION_ID};
+	static const size_t offsets[] = {offsetof(struct moment, trace_id), offsetof(struct moment, session_id)};
+	struct condition *conditions = arena_calloc(&timeline->arena, 4, sizeof(*conditions));
+	struct text *values = arena_alloc(&timeline->arena, SHARED_IDS_MAX * sizeof(*values));
+	if (conditions == NULL || values == NULL)
+		return STATUS_NO_MEMORY;
+	conditions[0] = (struct condition){.type = CONDITION_AND, .children = &conditions[1]};
+	conditions[1] = (struct condition){.type = CONDITION_OR, .next = &conditions[2]};
+	conditions[2] = (struct condition){.type = CONDITION_NOT, .children = &conditions[3]};
+	conditions[3] = (struct condition){.type = CONDITION_EXISTS, .fields = &field_conversation, .field_count = 1};
+	for (size_t i = 0; i < 2; i++) {
+		size_t count = distinct(timeline, offsets[i], values, &timeline->more_ids);
+		if (count == 0)
+			continue;
+		struct condition *condition = condition_of(timeline, &fields[i], 1, values, count);
+		if (condition == NULL)
+			return STATUS_NO_MEMORY;
+		condition->next = conditions[1].children;
+		conditions[1].children = condition;
+	}
+	*filter = (struct filter){.root = conditions[1].children ? &conditions[0] : NULL};
+	return STATUS_OK;
+}
+
+static bool is_wanted(const struct filter *filter, unsigned field, struct text value)
+{
+	for (const struct condition *any = filter->root->children->children; any; any = any->next)
+		for (size_t i = 0; any->fields[0] == field && i < any->value_count; i++)
+			if (text_equal(any->values[i].text, value))
+				return true;
+	return false;
+}
+
+/* Keeps, of what was collected from `first` on, what lies in the range that was asked for. */
+static void keep_in_range(struct timeline *timeline, const struct scan *scan, const struct filter *filter, size_t first)
+{
+	size_t kept = first;
+	for (size_t i = first; i < timeline->count; i++) {
+		struct moment *moment = timeline->moments[i];
+		int64_t time = scan->by_recv_time ? moment->recv_time : moment->time;
+		moment->borrowed = !is_wanted(filter, FIELD_TRACE_ID, moment->trace_id);
+		if (time >= scan->since && time < scan->until)
+			timeline->moments[kept++] = moment;
+	}
+	timeline->count = kept;
+}
+
+/*
+ * A gateway or a server does not know the conversation that a call is made for; their reports of it carry its trace or
+ * its session.  Those that turn out to be no report of the conversation's calls, and have none of its traces, are
+ * left out again (see unit_arrange): a session may serve several conversations.
+ */
+static enum status collect_others(struct timeline *timeline, const struct scan *scan, struct error *error)
+{
+	struct filter filter;
+	struct scan meanwhile = *scan;
+	size_t before = timeline->count;
+	enum status status = make_others_filter(timeline, &filter);
+	if (status != STATUS_OK || filter.root == NULL)
+		return status;
+	meanwhile.by_recv_time = true;
+	meanwhile.since = INT64_MAX;
+	meanwhile.until = INT64_MIN;
+	for (size_t i = 0; i < before; i++) {
+		int64_t time = timeline->moments[i]->recv_time;
+		meanwhile.since = time < meanwhile.since ? time : meanwhile.since;
+		meanwhile.until = time > meanwhile.until ? time : meanwhile.until;
+	}
+	if (__builtin_sub_overflow(meanwhile.since, MEANWHILE_NS, &meanwhile.since))
+		meanwhile.since = INT64_MIN;
+	if (__builtin_add_overflow(meanwhile.until, MEANWHILE_NS, &meanwhile.until))
+		meanwhile.until = INT64_MAX;
+	status = timeline_collect_more(timeline, &meanwhile, &filter, error);
+	keep_in_range(timeline, scan, &filter, before);
+	return status;
+}
+
+/* --- what is asked for --- */
+
+static bool is_plain_id(struct text words)
+{
+	for (size_t i = 0; i < words.len; i++)
+		if (words.at[i] == ' ' || words.at[i] == '"' || words.at[i] == '(')
+			return false;
+	const char *colon = memchr(words.at, ':', words.len);
+	struct text name = {words.at, colon ? (size_t)(colon - words.at) : 0};
+	return words.len > 0 && words.at[0] != '-' && (colon == NULL || field_name_find(name).count == 0);
+}
+
+static enum status build_by(
+	struct timeline *timeline, const struct scan *scan, enum unit_type type, struct text id, struct error *error)
+{
+	static const uint8_t fields[] = {[UNIT_CONVERSATION] = FIELD_CONVERSATION_ID,
+		[UNIT_SESSION] = FIELD_SESSION_ID,
+		[UNIT_TRACE] = FIELD_TRACE_ID};
+	enum status status = collect_any(timeline, scan, &fields[type], 1, id, error);
+	if (status == STATUS_OK && timeline->count == 0)
+		return STATUS_NOT_FOUND;
+	if (status == STATUS_OK && type == UNIT_CONVERSATION)
+		status = collect_others(timeline, scan, error);
+	timeline->coverage.events = timeline->count;
+	return status == STATUS_OK ? add_tenants(timeline, type, id) : status;
+}
+
+static enum status add_inferred(
+	struct timeline *timeline, const struct scan *scan, const struct moment *call, struct error *error)
+{
+	struct filter filter;
+	struct scan around = *scan;
+	int64_t since = call->time - NS_PER_DAY;
+	int64_t until = moment_end(call) + NS_PER_DAY;
+	around.since = since > scan->since ? since : scan->since;
+	around.until = until < scan->until ? until : scan->until;
+	around.by_recv_time = false;
+	enum status status = make_who_filter(timeline, call, &filter);
+	timeline->count = 0;
+	if (status == STATUS_OK)
+		status = timeline_collect(timeline, &around, &filter, error);
+	if (status != STATUS_OK)
+		return status;
+	size_t kept = 0;
+	for (size_t i = 0; i < timeline->count; i++)
+		if (compare_keys(timeline->moments[i], call) == 0)
+			timeline->moments[kept++] = timeline->moments[i];
+	timeline->count = kept;
+	if (kept == 0)
+		return STATUS_NOT_FOUND;
+	qsort(timeline->moments, kept, sizeof(struct moment *), by_key_and_time);
+	size_t start = 0;
+	size_t length = run_around(timeline->moments, kept, call, &start);
+	timeline->coverage.events = length;
+	return add_unit(timeline, UNIT_INFERRED, (struct text){NULL, 0}, timeline->moments + start, length);
+}
+
+/* The conversation of a turn, from any event of the turn (and tenant) that names it. */
+static enum status conversation_of_turn(struct timeline *timeline, const struct scan *scan, const struct moment *call,
+	struct text *conversation_id, struct error *error)
+{
+	static const uint8_t field = FIELD_TURN_ID;
+	enum status status = collect_any(timeline, scan, &field, 1, call->turn_id, error);
+	for (size_t i = 0; status == STATUS_OK && i < timeline->count && conversation_id->len == 0; i++)
+		if (text_equal(timeline->moments[i]->tenant, call->tenant))
+			*conversation_id = timeline->moments[i]->conversation_id;
+	return status;
+}
+
+/* The piece of work of a call, within its tenant. */
+static enum status build_around(
+	struct timeline *timeline, const struct scan *scan, const struct moment *call, struct error *error)
+{
+	struct scan own = *scan;
+	struct text conversation_id = call->conversation_id;
+	enum status status = STATUS_OK;
+	if (call->tenant.len > 0) {
+		own.tenants = &call->tenant;
+		own.tenant_count = 1;
+	}
+	if (conversation_id.len == 0 && call->turn_id.len > 0)
+		status = conversation_of_turn(timeline, &own, call, &conversation_id, error);
+	if (status != STATUS_OK)
+		return status;
+	if (conversation_id.len > 0)
+		return build_by(timeline, &own, UNIT_CONVERSATION, conversation_id, error);
+	if (call->session_id.len > 0)
+		return build_by(timeline, &own, UNIT_SESSION, call->session_id, error);
+	if (call->trace_id.len > 0)
+		return build_by(timeline, &own, UNIT_TRACE, call->trace_id, error);
+	return add_inferred(timeline, &own, call, error);
+}
+
+/* Keeps what has the id as its own of this kind; returns how many. */
+static size_t keep_of(struct timeline *timeline, size_t offset, struct text id)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < timeline->count; i++) {
+		struct text text;
+		memcpy(&text, (const char *)timeline->moments[i] + offset, sizeof(text));
+		if (text_equal(text, id)) {
+			struct moment *found = timeline->moments[i];
+			timeline->moments[i] = timeline->moments[kept];
+			timeline->moments[kept++] = found;
+		}
+	}
+	return kept;
+}
+
+/* One scan looks for the id as whatever it may be; a session's is believed before a conversation's, and so on. */
+static enum status build_id(struct timeline *timeline, const struct scan *scan, struct text id, struct error *error)
+{
+	static const uint8_t fields[] = {FIELD_SESSION_ID, FIELD_CONVERSATION_ID, FIELD_TRACE_ID, FIELD_ID};
+	static const struct {
+		enum unit_type type;
+		size_t offset;
+	} order[] = {{UNIT_SESSION, offsetof(struct moment, session_id)},
+		{UNIT_CONVERSATION, offsetof(struct moment, conversation_id)},
+		{UNIT_TRACE, offsetof(struct moment, trace_id)}};
+	struct scan one = *scan;
+	enum status status = collect_any(timeline, scan, fields, sizeof(fields), id, error);
+	for (size_t i = 0; status == STATUS_OK && i < sizeof(order) / sizeof(order[0]); i++) {
+		size_t kept = keep_of(timeline, order[i].offset, id);
+		if (kept == 0)
+			continue;
+		timeline->count = kept;
+		if (order[i].type == UNIT_CONVERSATION)
+			status = collect_others(timeline, scan, error);
+		timeline->coverage.events = timeline->count;
+		return status == STATUS_OK ? add_tenants(timeline, order[i].type, id) : status;
+	}
+	if (status == STATUS_OK && timeline->count == 0 && scan_narrow_to_id(&one, id))
+		status = timeline_collect(timeline, &one, NULL, error);
+	if (status == STATUS_OK && timeline->count == 0)
+		return STATUS_NOT_FOUND;
+	return status == STATUS_OK ? build_around(timeline, scan, timeline->moments[0], error) : status;
+}
+
+/* --- a search: every match in its own piece of work --- */
+
+typedef int moment_order(const void *a, const void *b);
+
+static int by_turn(const void *a, const void *b)
+{
+	return text_compare((*(struct moment *const *)a)->turn_id, (*(struct moment *const *)b)->turn_id);
+}
+
+static int by_trace(const void *a, const void *b)
+{
+	return text_compare((*(struct moment *const *)a)->trace_id, (*(struct moment *const *)b)->trace_id);
+}
+
+/* Gives the moments of a turn, or of a trace, the one conversation that some of them name. */
+static void spread_conversations(struct timeline *timeline, moment_order *order, size_t offset)
+{
+	struct moment **moments = timeline->moments;
+	qsort(moments, timeline->count, sizeof(struct moment *), order);
+	for (size_t i = 0, end = 0; i < timeline->count; i = end) {
+		const struct moment *named = NULL;
+		bool one = true;
+		struct text id;
+		memcpy(&id, (const char *)moments[i] + offset, sizeof(id));
+		for (end = i; end < timeline->count && order(&moments[i], &moments[end]) == 0; end++) {
+			if (moments[end]->conversation_id.len == 0)
+				continue;
+			one = one &&
+			      (named == NULL || (text_equal(named->conversation_id, moments[end]->conversation_id) &&
+							text_equal(named->tenant, moments[end]->tenant)));
+			named = moments[end];
+		}
+		for (size_t j = i; j < end && id.len > 0 && one && named; j++)
+			if (moments[j]->conversation_id.len == 0 && text_equal(moments[j]->tenant, named->tenant))
+				moments[j]->conversation_id = named->conversation_id;
+	}
+}
+
+static enum status build_search(
+	struct timeline *timeline, const struct scan *scan, struct text words, struct error *error)
+{
+	struct filter filter;
+	enum status status = filter_parse(words, timestamp_now(), &timeline->arena, &filter, error);
+	timeline->searched = true;
+	if (status == STATUS_OK)
+		status = timeline_collect(timeline, scan, &filter, error);
+	if (status == STATUS_OK && timeline->count == 0)
+		return STATUS_NOT_FOUND;
+	if (status != STATUS_OK)
+		return status;
+	spread_conversations(timeline, by_turn, offsetof(struct moment, turn_id));
+	spread_conversations(timeline, by_trace, offsetof(struct moment, trace_id));
+	return add_units(timeline, timeline->moments, timeline->count);
+}
+
 /* --- what the collector lost meanwhile --- */
 
 static enum status collect_losses(struct timeline *timeline, const struct scan *scan, struct error *error)
 {
 	struct filter filter;
 	struct scan losses = *scan;
-	struct coverage ignored = {0};
 	size_t before = timeline->count;
 	int64_t end = INT64_MIN;
 	losses.since = INT64_MAX;
@@ -460,35 +554,44 @@ static enum status collect_losses(struct timeline *timeline, const struct scan *
 	losses.until = end < INT64_MAX ? end + 1 : end;
 	losses.by_recv_time = false;
 	losses.tenants = NULL; /* a loss concerns every tenant, and holds no tenant's data */
-	losses.filter = &filter;
-	losses.coverage = &ignored;
 	enum status status =
 		filter_parse(TEXT("kind:ledger op:drop,gap,full,start"), 0, &timeline->arena, &filter, error);
 	if (status == STATUS_OK && losses.since < losses.until)
-		status = scan_events(&losses, collect_event, timeline, error);
-	for (size_t i = before; i < timeline->count; i++)
-		timeline->moments[i]->is_loss = true;
+		status = timeline_collect_more(timeline, &losses, &filter, error);
 	timeline->losses = timeline->moments ? timeline->moments + before : NULL;
 	timeline->loss_count = timeline->count - before;
 	if (timeline->losses)
-		qsort(timeline->losses, timeline->loss_count, sizeof(struct moment *), moment_by_time);
+		qsort(timeline->losses, timeline->loss_count, sizeof(struct moment *), by_key_and_time);
 	return status;
+}
+
+/* Narrows each store of the scan to what lies between the first and the last moment from it. */
+static void narrow_to_moments(const struct timeline *timeline, struct scan *scan)
+{
+	uint64_t first[SCAN_STORES_MAX];
+	uint64_t last[SCAN_STORES_MAX] = {0};
+	for (size_t i = 0; i < scan->store_count; i++)
+		first[i] = UINT64_MAX;
+	for (size_t i = 0; i < timeline->count; i++) {
+		const struct moment *moment = timeline->moments[i];
+		if (moment->seq < first[moment->store])
+			first[moment->store] = moment->seq;
+		if (moment->seq > last[moment->store])
+			last[moment->store] = moment->seq;
+	}
+	for (size_t i = 0; i < scan->store_count; i++) {
+		struct scan_store *store = &scan->stores[i];
+		store->seq_first = first[i] > store->seq_first ? first[i] : store->seq_first;
+		store->seq_last = last[i] < store->seq_last ? last[i] : store->seq_last;
+	}
 }
 
 static enum status finish(struct timeline *timeline, const struct scan *scan, struct error *error)
 {
 	struct scan shown = *scan;
-	uint64_t first_seq = UINT64_MAX;
-	uint64_t last_seq = 0;
-	for (size_t i = 0; i < timeline->count; i++) {
-		uint64_t seq = timeline->moments[i]->seq;
-		first_seq = seq < first_seq ? seq : first_seq;
-		last_seq = seq > last_seq ? seq : last_seq;
-	}
+	if (timeline->coverage.events > 0)
+		narrow_to_moments(timeline, &shown);
 	enum status status = collect_losses(timeline, scan, error);
-	if (timeline->coverage.events > 0) {
-		scan_narrow(&shown, first_seq, last_seq);
-	}
 	shown.filter = timeline->filter;
 	return status == STATUS_OK ? coverage_collect(&shown, &timeline->coverage, error) : status;
 }
@@ -504,10 +607,18 @@ enum status timeline_build(
 	arena_init(&made->arena, ARENA_BYTES_MAX);
 	arena_init(&made->scratch, SCRATCH_BYTES_MAX);
 	buf_init(&made->brief, BRIEF_TEXT_BYTES_MAX);
+	buf_init(&made->json, TIMELINE_JSON_BYTES_MAX);
 	made->with_json = with_json;
-	enum status status =
-		is_plain_id(words) ? build_id(made, scan, words, error) : build_search(made, scan, words, error);
-	enum status finished = status == STATUS_OK || status == STATUS_NOT_FOUND ? finish(made, scan, error) : status;
+	made->many_stores = scan->store_count > 1;
+	enum status status = crypto_random(made->hash_key, sizeof(made->hash_key));
+	if (status == STATUS_OK)
+		status = is_plain_id(words) ? build_id(made, scan, words, error)
+					    : build_search(made, scan, words, error);
+	enum status finished = status;
+	if (status == STATUS_OK)
+		finished = sort_units(made);
+	if (finished == STATUS_OK || finished == STATUS_NOT_FOUND)
+		finished = finish(made, scan, error);
 	if (finished != STATUS_OK) {
 		timeline_destroy(&made);
 		return finished;
@@ -521,9 +632,15 @@ void timeline_destroy(struct timeline **timeline)
 	if (*timeline == NULL)
 		return;
 	free((*timeline)->moments);
+	buf_finish(&(*timeline)->json);
 	buf_finish(&(*timeline)->brief);
 	arena_finish(&(*timeline)->scratch);
 	arena_finish(&(*timeline)->arena);
 	free(*timeline);
 	*timeline = NULL;
+}
+
+const struct coverage *timeline_coverage(const struct timeline *timeline)
+{
+	return &timeline->coverage;
 }

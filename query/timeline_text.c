@@ -1,4 +1,4 @@
-#include "timeline.h"
+#include "timeline_unit.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,22 +7,21 @@
 #include "timestamp.h"
 
 /*
- * A timeline for people:
+ * A timeline for people, below the head (timeline_head.c):
  *
- *   Session  92c19ee4-850d-4447-af89-a3c5547ceeeb
- *   Who      alice@acme.io (claimed), agent triage-bot, program claude-desktop
- *   Servers  filesystem
- *   When     2026-11-20 10:00:00.000 to 10:00:02.500, 2.5 s
- *   Calls    3: 2 ok, 1 failed
+ *   SEQ       AFTER      TOOK   WHAT  OUTCOME
+ *    11       start    4.1 ms ✓ connects  ok
+ *                              “find the config the user asked about”
+ *    12     +120 ms   20.3 ms ✓ read_file path=/srv/app.yaml  ok: server: port: 8080 …
+ *    13     +125 ms      9 ms └─ ✗ query sql="select 1"  tool error: no such table
+ *                              ≠ client desktop: timed out after 5 s; server db: tool error after 9 ms
+ *                            ·· nothing for 12 min ··
+ *    14      +13 min     3 ms ✓ remove_user [deletes?] id=7  ok (2 attempts: timed out)
  *
- *      +0 ms    4.1 ms  ✓ connects  ok
- *               "find the config the user asked about"
- *    +120 ms   20.3 ms  ✓ read_file path=/srv/app.yaml  ok: server: port: 8080 …
- *                       └─ ✗ query sql="select 1"  tool error: no such table
- *            ·· nothing for 12 min ··
+ * SEQ is what `mcpledger show` takes.
  */
 
-enum { OFFSET_COLUMNS = 12, TOOK_COLUMNS = 9, SHOWN_NAMES_MAX = 8 };
+enum { SEQ_COLUMNS_MIN = 4, OFFSET_COLUMNS = 12, TOOK_COLUMNS = 10, SIGN_COLUMNS = 3, WORDS_BYTES_MAX = 64 * 1024 };
 #define IDLE_SHOWN_NS (5 * 60 * NS_PER_S)
 
 struct page {
@@ -30,9 +29,13 @@ struct page {
 	const struct timeline *timeline;
 	const struct unit *unit;
 	bool many_servers;
+	bool claims;        /* some effect was shown that is only claimed */
+	size_t seq_columns; /* of the widest seq */
 	struct text intent; /* last shown */
+	struct text turn;
+	bool many_turns;
 	int64_t busy_until; /* ns */
-	uint64_t last_seq;  /* highest shown */
+	uint64_t last_seq;  /* highest shown, of the only store */
 	uint64_t next_gap;  /* of the coverage's */
 	size_t next_loss;
 };
@@ -58,6 +61,19 @@ static void put_spaces(struct buf *out, size_t count)
 		buf_put_byte(out, ' ');
 }
 
+/* Where signs stand. */
+static size_t left_columns(const struct page *page)
+{
+	return page->seq_columns + OFFSET_COLUMNS + TOOK_COLUMNS + 1;
+}
+
+/* What a line has for words behind the signs and so many columns more. */
+static size_t columns_left(const struct page *page, size_t used)
+{
+	size_t fixed = left_columns(page) + used;
+	return page->out->width > fixed + 30 ? page->out->width - fixed : 30;
+}
+
 static void put_right(struct buf *out, const char *text, size_t columns)
 {
 	size_t used = printable_columns(text_of(text));
@@ -65,160 +81,12 @@ static void put_right(struct buf *out, const char *text, size_t columns)
 	buf_put_string(out, text);
 }
 
-/* --- the head --- */
-
-typedef struct text moment_name(const struct moment *moment);
-
-static struct text name_user(const struct moment *moment)
-{
-	return moment->user;
-}
-
-static struct text name_agent(const struct moment *moment)
-{
-	return moment->agent;
-}
-
-static struct text name_client(const struct moment *moment)
-{
-	return moment->client;
-}
-
-static struct text name_server(const struct moment *moment)
-{
-	return moment->server;
-}
-
-/* Gathers the different names of a unit's moments, depth first; returns how many there are (names: the first ones). */
-static size_t gather(const struct moment *moment, moment_name *name_of, struct text *names, size_t count)
-{
-	for (; moment; moment = moment->next) {
-		struct text name = name_of(moment);
-		bool known = name.len == 0;
-		for (size_t i = 0; i < count && !known; i++)
-			known = i < SHOWN_NAMES_MAX && text_equal(names[i], name);
-		if (!known && count < SHOWN_NAMES_MAX)
-			names[count++] = name;
-		else if (!known)
-			count = SHOWN_NAMES_MAX;
-		count = gather(moment->children, name_of, names, count);
-	}
-	return count;
-}
-
-static void put_label(struct output *out, const char *label)
-{
-	put_color(out, "\x1b[1m");
-	buf_printf(&out->text, "%-12s", label);
-	put_color(out, "\x1b[0m");
-	buf_put_byte(&out->text, ' ');
-}
-
-static void put_names(struct buf *out, const struct text *names, size_t count, const char *before)
-{
-	for (size_t i = 0; i < count; i++) {
-		buf_put_string(out, i ? ", " : before);
-		(void)printable_put_columns(out, names[i], 60);
-	}
-}
-
-static bool all_verified(const struct moment *moment)
-{
-	for (; moment; moment = moment->next)
-		if ((moment->user.len > 0 && !text_equal(moment->trust, TEXT("verified"))) ||
-			!all_verified(moment->children))
-			return false;
-	return true;
-}
-
-static void put_who(struct output *out, const struct unit *unit)
-{
-	struct text names[SHOWN_NAMES_MAX];
-	size_t start = out->text.len;
-	put_label(out, "Who");
-	size_t label = out->text.len;
-	size_t users = gather(unit->first, name_user, names, 0);
-	put_names(&out->text, names, users, "");
-	if (users > 0)
-		buf_put_string(&out->text, all_verified(unit->first) ? " (verified)" : " (as claimed, not verified)");
-	size_t agents = gather(unit->first, name_agent, names, 0);
-	put_names(&out->text, names, agents, users > 0 ? "; agent " : "agent ");
-	size_t clients = gather(unit->first, name_client, names, 0);
-	put_names(&out->text, names, clients, users + agents > 0 ? "; with the program " : "the program ");
-	if (out->text.len == label && out->text.failed == STATUS_OK)
-		out->text.len = start;
-	else
-		buf_put_byte(&out->text, '\n');
-}
-
-static void put_when(struct output *out, const struct unit *unit)
-{
-	char first[TIMESTAMP_TEXT_BYTES];
-	char last[TIMESTAMP_TEXT_BYTES];
-	char took[TIMESTAMP_TEXT_BYTES];
-	enum { DATE_BYTES = 11 };
-	(void)timestamp_format_table(unit->start, out->utc, first);
-	(void)timestamp_format_table(unit->end, out->utc, last);
-	(void)duration_format(unit->end - unit->start, took);
-	bool same_day = memcmp(first, last, DATE_BYTES) == 0;
-	put_label(out, "When");
-	buf_printf(&out->text, "%s to %s%s, %s\n", first, same_day ? last + DATE_BYTES : last, out->utc ? " UTC" : "",
-		took);
-}
-
-static void put_calls(struct output *out, const struct unit *unit)
-{
-	unsigned good = unit->calls - unit->failed - unit->refused - unit->unknown;
-	put_label(out, "Calls");
-	buf_printf(&out->text, "%u", unit->calls);
-	const struct {
-		unsigned count;
-		const char *words;
-	} parts[] = {{good, "ok"}, {unit->failed, "failed"}, {unit->refused, "denied or refused"},
-		{unit->unknown, "with unknown outcome"}};
-	const char *before = ": ";
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		if (parts[i].count == 0)
-			continue;
-		buf_printf(&out->text, "%s%u %s", before, parts[i].count, parts[i].words);
-		before = ", ";
-	}
-	buf_put_byte(&out->text, '\n');
-}
-
-static void put_head(struct page *page)
-{
-	static const char *const names[] = {[UNIT_CONVERSATION] = "Conversation",
-		[UNIT_SESSION] = "Session",
-		[UNIT_TRACE] = "Trace",
-		[UNIT_INFERRED] = "Inferred"};
-	struct output *out = page->out;
-	struct text servers[SHOWN_NAMES_MAX];
-	put_label(out, names[page->unit->type]);
-	if (page->unit->type == UNIT_INFERRED)
-		buf_put_string(
-			&out->text, "same user, program and server, without a pause of 30 minutes; no id joins these");
-	else
-		printable_put(&out->text, page->unit->id);
-	buf_put_byte(&out->text, '\n');
-	put_who(out, page->unit);
-	size_t count = gather(page->unit->first, name_server, servers, 0);
-	page->many_servers = count > 1;
-	if (count > 0) {
-		put_label(out, count > 1 ? "Servers" : "Server");
-		put_names(&out->text, servers, count, "");
-		buf_put_byte(&out->text, '\n');
-	}
-	put_when(out, page->unit);
-	put_calls(out, page->unit);
-	buf_put_byte(&out->text, '\n');
-}
-
 /* --- between the lines --- */
 
-static void put_aside(struct output *out, const char *text)
+static void put_aside(const struct page *page, const char *text)
 {
-	put_spaces(&out->text, OFFSET_COLUMNS + TOOK_COLUMNS + 2);
+	struct output *out = page->out;
+	put_spaces(&out->text, left_columns(page));
 	put_color(out, "\x1b[2m");
 	buf_printf(&out->text, "·· %s ··", text);
 	put_color(out, "\x1b[0m");
@@ -237,7 +105,7 @@ static void put_gap(struct page *page, const struct moment *moment)
 		(void)snprintf(text, sizeof(text),
 			"%" PRIu64 " events of the store are missing here (seq %" PRIu64 "-%" PRIu64 ")",
 			gap->last - gap->first + 1, gap->first, gap->last);
-		put_aside(page->out, text);
+		put_aside(page, text);
 	}
 }
 
@@ -253,13 +121,13 @@ static void put_losses(struct page *page, int64_t until)
 		struct buf text;
 		buf_init(&text, 4096);
 		printable_put(&text, loss->what);
-		if (loss->outcome.len > 0) {
+		if (loss->own.outcome.len > 0) {
 			buf_put_string(&text, ": ");
-			(void)printable_put_columns(&text, loss->outcome, 100);
+			(void)printable_put_columns(&text, loss->own.outcome, 100);
 		}
 		buf_put_byte(&text, 0);
 		if (buf_status(&text) == STATUS_OK)
-			put_aside(page->out, text.at);
+			put_aside(page, text.at);
 		buf_finish(&text);
 	}
 }
@@ -268,12 +136,12 @@ static void put_idle(struct page *page, const struct moment *moment)
 {
 	char took[TIMESTAMP_TEXT_BYTES];
 	char text[TIMESTAMP_TEXT_BYTES + 32];
-	if (page->busy_until == INT64_MIN || moment->time <= page->busy_until ||
-		moment->time - page->busy_until < IDLE_SHOWN_NS)
+	if (page->busy_until == INT64_MIN || moment->call.at <= page->busy_until ||
+		moment->call.at - page->busy_until < IDLE_SHOWN_NS)
 		return;
-	(void)duration_format(moment->time - page->busy_until, took);
+	(void)duration_format(moment->call.at - page->busy_until, took);
 	(void)snprintf(text, sizeof(text), "nothing for %s", took);
-	put_aside(page->out, text);
+	put_aside(page, text);
 }
 
 static void put_intent(struct page *page, const struct moment *moment)
@@ -282,10 +150,10 @@ static void put_intent(struct page *page, const struct moment *moment)
 	if (moment->intent.len == 0 || text_equal(moment->intent, page->intent))
 		return;
 	page->intent = moment->intent;
-	put_spaces(&out->text, OFFSET_COLUMNS + TOOK_COLUMNS + 2);
+	put_spaces(&out->text, left_columns(page));
 	put_color(out, "\x1b[3m");
 	buf_put_string(&out->text, "“");
-	(void)printable_put_columns(&out->text, moment->intent, out->width - OFFSET_COLUMNS - TOOK_COLUMNS - 5);
+	(void)printable_put_columns(&out->text, moment->intent, columns_left(page, 2));
 	buf_put_string(&out->text, "”");
 	put_color(out, "\x1b[0m");
 	buf_put_byte(&out->text, '\n');
@@ -306,67 +174,131 @@ static size_t put_branches(struct buf *out, unsigned depth, uint64_t rails, bool
 
 static void put_times(struct page *page, const struct moment *moment)
 {
-	char text[TIMESTAMP_TEXT_BYTES + 1] = "+";
+	char text[TIMESTAMP_TEXT_BYTES + 1];
 	struct buf *out = &page->out->text;
-	int64_t offset = moment->time - page->unit->start;
+	(void)snprintf(text, sizeof(text), "%" PRIu64, moment->seq);
+	put_right(out, text, page->seq_columns);
+	(void)snprintf(text, sizeof(text), "+");
+	int64_t offset = moment->call.at - page->unit->start;
 	if (offset == 0)
 		(void)snprintf(text, sizeof(text), "start");
 	else
 		(void)duration_format(offset, text + (offset > 0));
 	put_right(out, text, OFFSET_COLUMNS);
 	text[0] = 0;
-	if (moment->has_duration)
-		(void)duration_format(moment->duration_ns, text);
-	put_right(out, text, TOOK_COLUMNS + 1);
+	if (moment->call.has_duration)
+		(void)duration_format(moment->call.duration_ns, text);
+	put_right(out, text, TOOK_COLUMNS);
 	put_spaces(out, 1);
 }
 
 /* Parameters get half of what is left (a third, where it failed), and what the outcome does not need. */
-static size_t parameter_columns(const struct moment *moment, size_t left)
+static size_t parameter_columns(const struct moment *moment, size_t left, size_t outcome)
 {
-	size_t outcome = 2 + printable_columns(moment->outcome);
-	if (moment->tone == TONE_GOOD && moment->result.len > 0)
-		outcome += 2 + printable_columns(moment->result);
-	bool bad = moment->tone == TONE_BAD || moment->tone == TONE_REFUSED;
+	bool bad = moment->call.tone == TONE_BAD || moment->call.tone == TONE_REFUSED;
 	size_t least = bad ? left / 3 : left / 2;
 	return outcome + least < left ? left - outcome : least;
 }
 
-static void put_words(struct page *page, const struct moment *moment, size_t columns)
+/* What a call does to the world, where that is more than to read: a claim unless an operator or a definition says so. */
+static size_t put_effect(struct page *page, const struct moment *moment)
+{
+	enum { WORD_DELETES };
+	static const struct {
+		struct text effect;
+		const char *word;
+	} words[] = {[WORD_DELETES] = {TEXT("delete"), "deletes"},
+		{TEXT("create"), "creates"},
+		{TEXT("update"), "changes"},
+		{TEXT("execute"), "executes"}};
+	struct buf *text = &page->out->text;
+	size_t start = text->len;
+	bool known = text_equal(moment->effect_source, TEXT("operator")) ||
+		     text_equal(moment->effect_source, TEXT("definition"));
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!text_equal(moment->effect, words[i].effect) || !moment->is_call)
+			continue;
+		/* A hint says no more than that it destroys something. */
+		bool hint = i == WORD_DELETES && text_equal(moment->effect_source, TEXT("hints"));
+		buf_printf(text, " [%s%s]", hint ? "destructive" : words[i].word, known ? "" : "?");
+		page->claims = page->claims || !known;
+	}
+	return text->len - start;
+}
+
+/* "3 attempts: timed out ×2, then ok": what became of each. */
+static void put_attempts(struct buf *out, const struct moment *first)
+{
+	enum { SHOWN_MAX = 4 };
+	unsigned shown = 0;
+	const struct moment *attempt = first;
+	if (first->attempts == 1)
+		return;
+	buf_printf(out, "%u attempts: ", first->attempts);
+	while (attempt != first->last_attempt && shown++ < SHOWN_MAX) {
+		const struct moment *same = attempt;
+		unsigned times = 0;
+		for (; attempt != first->last_attempt && text_equal(attempt->own.verdict, same->own.verdict);
+			attempt = attempt->next_attempt)
+			times++;
+		bool waits = same->own.tone == TONE_WAITING;
+		buf_put_string(out, shown > 1 ? ", " : "");
+		buf_put_string(out, waits ? "asked for input" : verdict_words(same->own.verdict));
+		if (times > 1)
+			buf_printf(out, " ×%u", times);
+	}
+	buf_put_string(out, attempt != first->last_attempt ? ", …, then " : ", then ");
+}
+
+static size_t put_what(struct page *page, const struct moment *moment, size_t columns)
+{
+	struct output *out = page->out;
+	size_t used = 0;
+	if (page->many_servers && moment->server.len > 0) {
+		used += printable_put_columns(&out->text, moment->server, columns / 5);
+		used += printable_put_columns(&out->text, TEXT(" · "), 3);
+	}
+	bool alone = moment->parameters.len == 0 && moment->call.outcome.len == 0;
+	put_color(out, "\x1b[1m");
+	used += printable_put_columns(&out->text, moment->what, alone ? columns - used : columns * 2 / 5);
+	put_color(out, "\x1b[0m");
+	put_color(out, "\x1b[33m");
+	used += put_effect(page, moment);
+	put_color(out, "\x1b[0m");
+	return used;
+}
+
+/* times: how many events of the same kind the line stands for. */
+static void put_words(struct page *page, const struct moment *moment, size_t columns, unsigned times)
 {
 	struct output *out = page->out;
 	struct buf *text = &out->text;
-	size_t used = 0;
-	if (moment->repeat) {
-		used += printable_put_columns(text, TEXT("the same, seen by "), columns);
-		used += printable_put_columns(
-			text, moment->observer_role.len > 0 ? moment->observer_role : moment->server, columns - used);
-	} else {
-		if (page->many_servers && moment->server.len > 0) {
-			used += printable_put_columns(text, moment->server, columns / 5);
-			used += printable_put_columns(text, TEXT(" · "), 3);
-		}
-		bool alone = moment->parameters.len == 0 && moment->outcome.len == 0;
-		put_color(out, "\x1b[1m");
-		used += printable_put_columns(text, moment->what, alone ? columns - used : columns * 2 / 5);
-		put_color(out, "\x1b[0m");
-	}
+	struct buf outcome;
+	size_t used = put_what(page, moment, columns);
 	size_t left = columns > used + 1 ? columns - used - 1 : 0;
+	buf_init(&outcome, WORDS_BYTES_MAX);
+	put_attempts(&outcome, moment);
+	buf_put_text(&outcome, moment->call.outcome);
+	if (times > 1)
+		buf_printf(&outcome, " (%u times)", times);
+	size_t wanted = 2 + printable_columns(buf_text(&outcome));
+	if (moment->call.tone == TONE_GOOD && moment->call.result.len > 0)
+		wanted += 2 + printable_columns(moment->call.result);
 	if (moment->parameters.len > 0 && left > 8) {
 		put_spaces(text, 1);
-		left -= printable_put_columns(text, moment->parameters, parameter_columns(moment, left));
+		left -= printable_put_columns(text, moment->parameters, parameter_columns(moment, left, wanted));
 	}
-	if (moment->outcome.len == 0 || left < 6)
-		return;
-	put_spaces(text, 2);
-	left -= 2;
-	put_color(out, colors[moment->tone]);
-	left -= printable_put_columns(text, moment->outcome, left);
-	put_color(out, "\x1b[0m");
-	if (moment->tone == TONE_GOOD && moment->result.len > 0 && left > 6) {
-		buf_put_string(text, ": ");
-		(void)printable_put_columns(text, moment->result, left - 2);
+	if (outcome.len > 0 && left >= 6) {
+		put_spaces(text, 2);
+		put_color(out, colors[moment->call.tone]);
+		left -= 2 + printable_put_columns(text, buf_text(&outcome), left - 2);
+		put_color(out, "\x1b[0m");
+		if (moment->call.tone == TONE_GOOD && moment->call.result.len > 0 && left > 6) {
+			buf_put_string(text, ": ");
+			(void)printable_put_columns(text, moment->call.result, left - 2);
+		}
 	}
+	buf_finish(&outcome);
 }
 
 /* Definitions that a server gave for the first time, one after the other: only how many, and which. */
@@ -395,34 +327,145 @@ static const struct moment *put_definitions(struct page *page, const struct mome
 	return moment;
 }
 
-static void put_between(struct page *page, const struct moment *moment)
+/* Questions about a task, one after the other, are one line: the first one, and how many there were. */
+static bool repeats(const struct moment *moment, const struct moment *next)
 {
-	put_losses(page, moment->time);
-	put_gap(page, moment);
-	put_idle(page, moment);
+	return next && moment->relation == RELATION_TASK && next->relation == RELATION_TASK &&
+	       text_equal(moment->action, next->action) && moment->call.tone == next->call.tone &&
+	       moment->children == NULL && next->children == NULL;
 }
 
-/* Writes a moment, or a run of definitions; returns the last one that was written. */
+static const struct moment *put_repeats(struct page *page, const struct moment *moment, size_t columns)
+{
+	const struct moment *last = moment;
+	unsigned times = 1;
+	for (; repeats(moment, last->next); last = last->next)
+		times++;
+	put_words(page, moment, columns, times);
+	return last;
+}
+
+/* --- below a line --- */
+
+/* Begins a line under a moment: where its words stand. */
+static size_t put_under(struct page *page, unsigned depth, uint64_t rails, const struct moment *moment)
+{
+	struct buf *text = &page->out->text;
+	put_spaces(text, left_columns(page));
+	for (unsigned level = 1; level <= depth; level++)
+		buf_put_string(text, rails >> (level % 64) & 1 ? "│  " : "   ");
+	buf_put_string(text, moment->children ? "│ " : "  ");
+	return columns_left(page, (size_t)depth * 3 + 2);
+}
+
+static void put_note(struct page *page, size_t columns, const struct buf *words)
+{
+	put_color(page->out, "\x1b[35m");
+	(void)printable_put_columns(&page->out->text, buf_text(words), columns);
+	put_color(page->out, "\x1b[0m");
+	buf_put_byte(&page->out->text, '\n');
+}
+
+static void put_difference(struct buf *words, const struct difference *difference)
+{
+	const struct moment *reports[] = {difference->outer, difference->inner};
+	bool tried = difference->outer->observer == difference->inner->observer;
+	buf_put_string(words, "≠ ");
+	if (difference->type > DIFFERENCE_DURATION)
+		buf_printf(words, "%s: ", difference_about(difference->type));
+	for (size_t i = 0; i < 2; i++) {
+		buf_put_string(words, i ? "; " : "");
+		if (tried)
+			buf_put_string(words, i ? "then " : "tried twice by ");
+		if (!tried || i == 0) {
+			observer_put(words, reports[i]->observer);
+			buf_put_string(words, ": ");
+		}
+		difference_put_says(words, difference->type, reports[i]);
+	}
+}
+
+static void put_differences(
+	struct page *page, const struct moment *leader, unsigned depth, uint64_t rails, const struct moment *shown)
+{
+	struct difference found[DIFFERENCES_MAX];
+	struct buf words;
+	size_t count = differences_find(leader, found);
+	buf_init(&words, WORDS_BYTES_MAX);
+	for (size_t i = 0; i < count; i++) {
+		buf_clear(&words);
+		put_difference(&words, &found[i]);
+		put_note(page, put_under(page, depth, rails, shown), &words);
+	}
+	buf_finish(&words);
+}
+
+static void put_below(struct page *page, const struct moment *moment, unsigned depth, uint64_t rails)
+{
+	for (const struct moment *attempt = moment; attempt; attempt = attempt->next_attempt)
+		if (attempt->reports > 1)
+			put_differences(page, attempt, depth, rails, moment);
+	if (!moment->suspect)
+		return;
+	struct buf words;
+	char time[TIMESTAMP_TEXT_BYTES];
+	buf_init(&words, WORDS_BYTES_MAX);
+	(void)timestamp_format_table(moment->time, page->out->utc, time);
+	buf_printf(&words, "it says that it was at %s, a day or more off; shown when it was received", time);
+	put_note(page, put_under(page, depth, rails, moment), &words);
+	buf_finish(&words);
+}
+
+static void put_turn(struct page *page, const struct moment *moment)
+{
+	enum { TURN_COLUMNS = 40 };
+	struct buf text;
+	if (!page->many_turns || moment->turn_id.len == 0 || text_equal(moment->turn_id, page->turn))
+		return;
+	page->turn = moment->turn_id;
+	buf_init(&text, WORDS_BYTES_MAX);
+	buf_put_string(&text, "turn ");
+	(void)printable_put_columns(&text, moment->turn_id, TURN_COLUMNS);
+	buf_put_byte(&text, 0);
+	if (buf_status(&text) == STATUS_OK)
+		put_aside(page, text.at);
+	buf_finish(&text);
+}
+
+static void put_between(struct page *page, const struct moment *moment)
+{
+	put_losses(page, moment->call.at);
+	if (!page->timeline->many_stores)
+		put_gap(page, moment);
+	put_idle(page, moment);
+	put_turn(page, moment);
+}
+
+/* Writes a moment, or a run that one line tells; returns the last one that was written. */
 static const struct moment *put_moment(struct page *page, const struct moment *moment, unsigned depth, uint64_t rails)
 {
 	struct output *out = page->out;
+	const struct moment *last = moment;
 	put_intent(page, moment);
 	put_times(page, moment);
 	size_t branches = put_branches(&out->text, depth, rails, moment->next == NULL);
-	put_color(out, colors[moment->tone]);
-	buf_put_string(&out->text, tone_sign(moment->tone));
+	put_color(out, colors[moment->call.tone]);
+	buf_put_string(&out->text, tone_sign(moment->call.tone));
 	put_color(out, "\x1b[0m");
 	put_spaces(&out->text, 1);
-	size_t fixed = OFFSET_COLUMNS + TOOK_COLUMNS + 4 + branches;
-	size_t columns = out->width > fixed + 30 ? out->width - fixed : 30;
+	size_t columns = columns_left(page, branches + SIGN_COLUMNS);
 	if (starts_definitions(moment))
-		moment = put_definitions(page, moment, columns);
+		last = put_definitions(page, moment, columns);
 	else
-		put_words(page, moment, columns);
+		last = put_repeats(page, moment, columns);
 	buf_put_byte(&out->text, '\n');
-	page->last_seq = moment->seq > page->last_seq ? moment->seq : page->last_seq;
-	page->busy_until = moment_end(moment) > page->busy_until ? moment_end(moment) : page->busy_until;
-	return moment;
+	uint64_t below = depth > 0 && moment->next == NULL ? rails & ~(UINT64_C(1) << (depth % 64))
+							   : rails | (depth > 0 ? UINT64_C(1) << (depth % 64) : 0);
+	put_below(page, moment, depth, below);
+	int64_t end = telling_end(&last->call);
+	page->last_seq = last->seq > page->last_seq ? last->seq : page->last_seq;
+	page->busy_until = end > page->busy_until ? end : page->busy_until;
+	return last;
 }
 
 static enum status put_moments(struct page *page, const struct moment *moment, unsigned depth, uint64_t rails)
@@ -442,17 +485,63 @@ static enum status put_moments(struct page *page, const struct moment *moment, u
 	return STATUS_OK;
 }
 
+/* --- the whole --- */
+
+static void look_over(struct page *page)
+{
+	const struct unit *unit = page->unit;
+	uint64_t highest = 0;
+	char digits[TIMESTAMP_TEXT_BYTES];
+	struct text turn = {NULL, 0};
+	for (size_t i = 0; i < unit->count; i++) {
+		const struct moment *moment = unit->moments[i];
+		highest = moment->seq > highest ? moment->seq : highest;
+		page->many_turns = page->many_turns ||
+				   (turn.len > 0 && moment->turn_id.len > 0 && !text_equal(turn, moment->turn_id));
+		turn = moment->turn_id.len > 0 ? moment->turn_id : turn;
+	}
+	size_t columns = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, highest);
+	page->seq_columns = columns > SEQ_COLUMNS_MIN ? columns : SEQ_COLUMNS_MIN;
+}
+
+static void put_columns_head(const struct page *page)
+{
+	struct output *out = page->out;
+	put_color(out, "\x1b[2m");
+	put_right(&out->text, "SEQ", page->seq_columns);
+	put_right(&out->text, "AFTER", OFFSET_COLUMNS);
+	put_right(&out->text, "TOOK", TOOK_COLUMNS);
+	buf_put_string(&out->text, "   WHAT, WITH WHAT, OUTCOME\n");
+	put_color(out, "\x1b[0m");
+}
+
+static void put_foot(const struct timeline *timeline, struct output *out, bool claims)
+{
+	if (claims)
+		buf_put_string(&out->text, "[…?]: so the tool's name, its hints or the sender claim.\n");
+	if (timeline->truncated)
+		buf_printf(&out->text, "Only the first %d events are shown: narrow it down with --since and --until.\n",
+			TIMELINE_MOMENTS_MAX);
+	if (timeline->units)
+		buf_put_string(&out->text, "All about a line: mcpledger show SEQ\n");
+}
+
 enum status timeline_put_text(struct timeline *timeline, struct output *out)
 {
+	bool claims = false;
 	for (const struct unit *unit = timeline->units; unit; unit = unit->next) {
 		struct page page = {.out = out, .timeline = timeline, .unit = unit, .busy_until = INT64_MIN};
 		if (unit != timeline->units)
 			buf_put_byte(&out->text, '\n');
-		put_head(&page);
+		page.many_servers = unit_put_head(timeline, unit, out) > 1;
+		look_over(&page);
+		put_columns_head(&page);
 		enum status status = put_moments(&page, unit->first, 0, 0);
 		if (status != STATUS_OK)
 			return status;
 		put_losses(&page, unit->end);
+		claims = claims || page.claims;
 	}
+	put_foot(timeline, out, claims);
 	return output_flush(out);
 }

@@ -26,7 +26,7 @@ enum exit_code verb_timeline(struct cli *cli)
 	if (status != STATUS_OK && status != STATUS_CANCELLED)
 		code = cli_fail(cli, status);
 	else if (status == STATUS_OK)
-		code = cli_cover(cli, &timeline->coverage);
+		code = cli_cover(cli, timeline_coverage(timeline));
 	timeline_destroy(&timeline);
 	return code == EXIT_FOUND && !found ? EXIT_NOTHING : code;
 }

@@ -95,12 +95,14 @@ static void a_session_is_told_in_order(void **state)
 		"When         2026-11-20 10:00:00.000 to 10:06:40.001 UTC, 6 min 40 s\n"
 		"Calls        4: 2 ok, 1 failed, 1 denied or refused\n"
 		"\n"
-		"       start    4.1 ms ✓ filesystem · connects  ok\n"
-		"                       “find the config the user asked about”\n"
-		"     +120 ms   20.3 ms ✓ filesystem · read_file path=/srv/app.yaml  ok: port: 8080 log: info\n"
-		"     +125 ms      9 ms └─ ✗ database · query sql=\"select * fro…  tool error: no such table: users…\n"
-		"                       ·· nothing for 6 min 40 s ··\n"
-		" +6 min 40 s      1 ms ⊘ filesystem · write_file path=/etc/hosts text=x  denied: read only\n");
+		" SEQ       AFTER      TOOK   WHAT, WITH WHAT, OUTCOME\n"
+		"   1       start    4.1 ms ✓ filesystem · connects  ok\n"
+		"                           “find the config the user asked about”\n"
+		"   2     +120 ms   20.3 ms ✓ filesystem · read_file path=/srv/app.yaml  ok: port: 8080 log: info\n"
+		"   3     +125 ms      9 ms └─ ✗ database · query sql=\"select * f…  tool error: no such table: user…\n"
+		"                           ·· nothing for 6 min 40 s ··\n"
+		"   4 +6 min 40 s      1 ms ⊘ filesystem · write_file path=/etc/hosts text=x  denied: read only\n"
+		"All about a line: mcpledger show SEQ\n");
 }
 
 static void any_id_of_the_work_leads_to_it(void **state)
@@ -158,22 +160,271 @@ static void the_stages_of_a_call_are_one(void **state)
 			    "When         2026-11-20 10:00:00.000 to 10:00:01.500 UTC, 1.5 s\n"
 			    "Calls        2: 1 ok, 1 with unknown outcome\n"
 			    "\n"
-			    "       start     1.5 s ✓ slow n=1  ok: done\n"
-			    "       +5 ms           ? lost  outcome unknown: its end was never seen\n");
+			    " SEQ       AFTER      TOOK   WHAT, WITH WHAT, OUTCOME\n"
+			    "  14       start     1.5 s ✓ slow n=1  ok: done\n"
+			    "  15       +5 ms           ? lost  outcome unknown: its end was never seen\n"
+			    "All about a line: mcpledger show SEQ\n");
 }
+
+/* --- one call, several observers --- */
 
 static void a_call_seen_twice_counts_once(void **state)
 {
 	(void)state;
 	query_store_add(&fixture, "conversation_id", "c-4", "observer.role", "client", "action", "tools/call",
-		"target.name", "read", "span_id", "1", "trace_id", "t4", "time", at(0), "verdict", "ok", NULL);
+		"target.name", "read", "span_id", "1", "trace_id", "t4", "time", at(0), "duration_ns", "5000000",
+		"verdict", "ok", NULL);
 	query_store_add(&fixture, "conversation_id", "c-4", "observer.role", "server", "action", "tools/call",
 		"target.name", "read", "span_id", "2", "parent_span_id", "1", "trace_id", "t4", "time", at(1),
-		"verdict", "ok", NULL);
+		"duration_ns", "3000000", "verdict", "ok", NULL);
 	query_store_commit(&fixture, false);
 	const char *text = shown("c-4", STATUS_OK);
 	assert_non_null(strstr(text, "Calls        1: 1 ok\n"));
-	assert_non_null(strstr(text, "└─ ✓ the same, seen by server"));
+	assert_non_null(strstr(text, "Seen by      client, server; 1 call was seen by more than one\n"));
+	assert_non_null(strstr(text, "start      5 ms ✓ read  ok\nAll about")); /* the time the caller waited */
+}
+
+static void what_observers_tell_differently_stands_below(void **state)
+{
+	(void)state;
+	query_store_add(&fixture, "session_id", "s-8", "observer.role", "client", "observer.name", "desktop", "action",
+		"tools/call", "target.name", "deploy", "request_id", "7", "time", at(0), "duration_ns", "5000000000",
+		"verdict", "timeout", "user.id", "alice", "request", "{\"a\":1,\"b\":2}", NULL);
+	query_store_add(&fixture, "session_id", "s-8", "observer.role", "server", "observer.name", "fs", "action",
+		"tools/call", "target.name", "deploy", "request_id", "7", "time", at(10), "duration_ns", "7000000000",
+		"verdict", "ok", "user.id", "bob", "request", "{\"b\":2,\"a\":3}", "response", "\"done\"", NULL);
+	query_store_commit(&fixture, false);
+	fixture.out.width = 120;
+	const char *text = shown("s-8", STATUS_OK);
+	assert_non_null(strstr(text, "Calls        1: 1 ok\n"));
+	assert_non_null(strstr(text, "1 call was seen by more than one, 1 told differently\n"));
+	assert_non_null(strstr(text, "✓ deploy b=2 a=3  ok: done\n"));
+	assert_non_null(strstr(text, "≠ client desktop: timed out after 5 s; server fs: ok after 7 s\n"));
+	assert_non_null(strstr(text, "≠ parameters: client desktop: a=1 b=2; server fs: b=2 a=3\n"));
+	assert_non_null(strstr(text, "≠ user: client desktop: alice; server fs: bob\n"));
+}
+
+static void the_order_of_members_makes_no_other_arguments(void **state)
+{
+	(void)state;
+	query_store_add(&fixture, "conversation_id", "c-9", "observer.role", "client", "action", "tools/call",
+		"target.name", "find", "time", at(0), "duration_ns", "900000000", "verdict", "ok", "request",
+		"{\"a\":1,\"b\":2}", NULL);
+	query_store_add(&fixture, "conversation_id", "c-9", "observer.role", "server", "action", "tools/call",
+		"target.name", "find", "time", at(300), "duration_ns", "100000000", "verdict", "ok", "request",
+		"{\"b\":2,\"a\":1}", NULL);
+	query_store_add(&fixture, "conversation_id", "c-9", "observer.role", "server", "action", "tools/call",
+		"target.name", "find", "time", at(60000), "duration_ns", "100000000", "verdict", "ok", "request",
+		"{\"b\":2,\"a\":1}", NULL);
+	query_store_commit(&fixture, false);
+	const char *text = shown("c-9", STATUS_OK);
+	assert_non_null(strstr(text, "Calls        2: 2 ok\n")); /* the last one is another call: a minute later */
+	assert_null(strstr(text, "≠"));
+}
+
+static void a_tool_that_calls_its_like_is_two_calls(void **state)
+{
+	(void)state;
+	query_store_add(&fixture, "trace_id", "t-10", "span_id", "1", "observer.role", "server", "observer.name", "a",
+		"server.name", "a", "action", "tools/call", "target.name", "search", "time", at(0), "duration_ns",
+		"900000000", "verdict", "ok", "request", "{\"q\":\"all\"}", NULL);
+	query_store_add(&fixture, "trace_id", "t-10", "span_id", "2", "parent_span_id", "1", "observer.role", "server",
+		"observer.name", "b", "server.name", "b", "action", "tools/call", "target.name", "search", "time",
+		at(100), "duration_ns", "100000000", "verdict", "ok", "request", "{\"q\":\"all\"}", NULL);
+	query_store_commit(&fixture, false);
+	assert_non_null(strstr(shown("t-10", STATUS_OK), "Calls        2: 2 ok\n"));
+}
+
+static void the_tries_of_a_gateway_are_one_call(void **state)
+{
+	(void)state;
+	query_store_add(&fixture, "trace_id", "t-11", "span_id", "1", "observer.role", "client", "action", "tools/call",
+		"target.name", "read", "time", at(0), "duration_ns", "900000000", "verdict", "ok", NULL);
+	query_store_add(&fixture, "trace_id", "t-11", "span_id", "2", "parent_span_id", "1", "observer.role", "gateway",
+		"action", "tools/call", "target.name", "read", "time", at(10), "duration_ns", "100000000", "verdict",
+		"transport_error", NULL);
+	query_store_add(&fixture, "trace_id", "t-11", "span_id", "3", "parent_span_id", "1", "observer.role", "gateway",
+		"action", "tools/call", "target.name", "read", "time", at(300), "duration_ns", "100000000", "verdict",
+		"ok", NULL);
+	query_store_commit(&fixture, false);
+	const char *text = shown("t-11", STATUS_OK);
+	assert_non_null(strstr(text, "Calls        1: 1 ok\n"));
+	assert_non_null(
+		strstr(text, "≠ tried twice by gateway: connection failed after 100 ms; then ok after 100 ms\n"));
+}
+
+static void reports_without_the_conversation_are_found_by_trace_and_session(void **state)
+{
+	(void)state;
+	query_store_add(&fixture, "conversation_id", "c-12", "session_id", "s-12", "trace_id", "t-12", "observer.role",
+		"client", "action", "tools/call", "target.name", "one", "request_id", "1", "time", at(0), "verdict",
+		"ok", NULL);
+	query_store_add(&fixture, "trace_id", "t-12", "observer.role", "gateway", "action", "tools/call", "target.name",
+		"one", "request_id", "1", "time", at(1), "verdict", "ok", NULL);
+	query_store_add(&fixture, "session_id", "s-12", "observer.role", "server", "action", "tools/call",
+		"target.name", "one", "request_id", "1", "time", at(2), "verdict", "tool_error", NULL);
+	query_store_add(&fixture, "session_id", "s-12", "observer.role", "server", "action", "tools/call",
+		"target.name", "other_work", "request_id", "2", "time", at(3), "verdict", "ok", NULL);
+	query_store_commit(&fixture, false);
+	const char *text = shown("c-12", STATUS_OK);
+	assert_non_null(strstr(text, "Calls        1: 1 failed\n"));
+	assert_non_null(strstr(text, "Seen by      client, gateway, server; 1 call was seen by more than one"));
+	assert_null(strstr(text, "other_work"));
+}
+
+static void ids_of_another_tenant_never_join(void **state)
+{
+	(void)state;
+	query_store_add(
+		&fixture, "tenant", "acme", "session_id", "s-13", "target.name", "of_acme", "time", at(0), NULL);
+	query_store_add(
+		&fixture, "tenant", "beta", "session_id", "s-13", "target.name", "of_beta", "time", at(1), NULL);
+	query_store_commit(&fixture, false);
+	const char *text = shown("s-13", STATUS_OK);
+	const char *acme = strstr(text, "Tenant       acme\n");
+	const char *beta = strstr(text, "Tenant       beta\n");
+	assert_true(acme && beta && acme < strstr(text, "of_acme") && strstr(text, "of_acme") < beta);
+	assert_non_null(strstr(beta, "of_beta"));
+}
+
+/* --- clocks --- */
+
+static void a_clock_that_is_off_is_corrected_and_told(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		const char *ids[] = {"1", "2", "3"};
+		query_store_add(&fixture, "session_id", "s-14", "observer.role", "client", "observer.name", "desktop",
+			"action", "tools/call", "target.name", "step", "request_id", ids[i], "time", at(i * 1000),
+			"duration_ns", "400000000", "verdict", "ok", NULL);
+		query_store_add(&fixture, "session_id", "s-14", "observer.role", "server", "observer.name", "fs",
+			"action", "tools/call", "target.name", "step", "request_id", ids[i], "time",
+			at(i * 1000 - 3200), "duration_ns", "400000000", "verdict", "ok", NULL);
+	}
+	query_store_add(&fixture, "session_id", "s-14", "observer.role", "server", "observer.name", "fs", "action",
+		"tools/call", "target.name", "seen_by_the_server_alone", "time", at(500 - 3200), "verdict", "ok", NULL);
+	fixture.recv_time = INT64_C(1795168800) * NS_PER_S + 4 * NS_PER_S;
+	query_store_commit(&fixture, false);
+	const char *text = shown("s-14", STATUS_OK);
+	assert_non_null(strstr(text, "Calls        4: 4 ok\n"));
+	assert_non_null(strstr(text, "Clocks       times of server fs corrected by +3.2 s\n"));
+	assert_non_null(strstr(text, "+500 ms           ✓ seen_by_the_server_alone"));
+}
+
+static void nothing_is_received_before_it_ended(void **state)
+{
+	(void)state;
+	query_store_add(&fixture, "session_id", "s-15", "observer.role", "server", "observer.name", "ahead", "action",
+		"tools/call", "target.name", "one", "time", at(60000), "duration_ns", "1000000", "verdict", "ok", NULL);
+	query_store_add(&fixture, "session_id", "s-15", "observer.role", "gateway", "observer.name", "late", "action",
+		"tools/call", "target.name", "two", "time", at(-60000), "duration_ns", "1000000", "verdict", "ok",
+		NULL);
+	fixture.recv_time = INT64_C(1795168800) * NS_PER_S;
+	query_store_commit(&fixture, false);
+	const char *text = shown("s-15", STATUS_OK);
+	/* Late receipt is no evidence of a clock that is behind. */
+	assert_non_null(strstr(text, "Clocks       times of server ahead corrected by -1 min\n"));
+}
+
+static void a_time_that_can_not_be_is_shown_when_it_was_received(void **state)
+{
+	(void)state;
+	fixture.recv_time = INT64_C(1795168800) * NS_PER_S;
+	query_store_add(&fixture, "session_id", "s-16", "target.name", "good", "time", at(0), NULL);
+	query_store_add(&fixture, "session_id", "s-16", "target.name", "wild", "time", "86400000000000",
+		"marks.time_suspect", "1", NULL);
+	query_store_commit(&fixture, false);
+	const char *text = shown("s-16", STATUS_OK);
+	assert_non_null(strstr(text, "When         2026-11-20 10:00:00.000 to 10:00:00.000 UTC, 0 ns\n"));
+	assert_non_null(strstr(text, "it says that it was at 1970-01-02 00:00:00.000, a day or more off"));
+}
+
+/* --- the same again --- */
+
+static void a_call_made_again_is_one_with_its_attempts(void **state)
+{
+	(void)state;
+	const char *verdicts[] = {"timeout", "denied", "ok"};
+	for (int i = 0; i < 3; i++)
+		query_store_add(&fixture, "session_id", "s-17", "action", "tools/call", "target.name", "restart",
+			"request", "{\"service\":\"pay\"}", "time", at(i * 2000), "duration_ns", "1000000000",
+			"verdict", verdicts[i], "marks.effect", "execute", NULL);
+	query_store_add(&fixture, "session_id", "s-17", "action", "tools/call", "target.name", "restart", "request",
+		"{\"service\":\"other\"}", "time", at(7000), "verdict", "ok", NULL);
+	query_store_add(&fixture, "session_id", "s-17", "action", "tools/call", "target.name", "restart", "request",
+		"{\"service\":\"other\"}", "time", at(8000), "verdict", "ok", NULL);
+	query_store_commit(&fixture, false);
+	fixture.out.width = 120;
+	const char *text = shown("s-17", STATUS_OK);
+	/* What went well is no failure: doing it again is another call. */
+	assert_non_null(strstr(text, "Calls        3: 3 ok; 2 more attempts\n"));
+	assert_non_null(strstr(
+		text, "start       5 s ✓ restart [executes?] service=pay  3 attempts: timed out, denied, then ok\n"));
+}
+
+static void a_call_after_others_is_told_where_it_happened(void **state)
+{
+	(void)state;
+	query_store_add(&fixture, "session_id", "s-18", "action", "tools/call", "target.name", "read", "request",
+		"{\"id\":1}", "time", at(0), "verdict", "tool_error", NULL);
+	query_store_add(&fixture, "session_id", "s-18", "action", "tools/call", "target.name", "create", "request",
+		"{\"id\":1}", "time", at(1), "verdict", "ok", NULL);
+	query_store_add(&fixture, "session_id", "s-18", "action", "tools/call", "target.name", "read", "request",
+		"{\"id\":1}", "time", at(2), "verdict", "ok", NULL);
+	query_store_commit(&fixture, false);
+	assert_non_null(strstr(shown("s-18", STATUS_OK), "Calls        3: 2 ok, 1 failed\n"));
+}
+
+static void requests_joined_by_their_state_are_one_call(void **state)
+{
+	(void)state;
+	query_store_add(&fixture, "conversation_id", "c-19", "action", "tools/call", "target.name", "deploy",
+		"request_id", "6", "state_digest", "sha256:1", "time", at(0), "verdict", "pending", "response",
+		"{\"resultType\":\"input_required\"}", NULL);
+	query_store_add(&fixture, "conversation_id", "c-19", "kind", "approval", "mode", "elicitation", "result",
+		"accept", "binds_to", "second", "time", at(900), "verdict", "ok", NULL);
+	query_store_add(&fixture, "conversation_id", "c-19", "action", "tools/call", "target.name", "look", "time",
+		at(500), "verdict", "ok", NULL);
+	query_store_add(&fixture, "id", "second", "conversation_id", "c-19", "action", "tools/call", "target.name",
+		"deploy", "request_id", "7", "state_digest", "sha256:1", "time", at(900), "verdict", "ok", NULL);
+	query_store_commit(&fixture, false);
+	const char *text = shown("c-19", STATUS_OK);
+	assert_non_null(strstr(text, "Calls        2: 2 ok; 1 more attempt\n"));
+	assert_non_null(strstr(text, "✓ deploy  2 attempts: asked for input, then ok\n"));
+	assert_non_null(strstr(text, "└─ · approval: accept elicitation"));
+}
+
+static void retry_of_names_the_attempt_before(void **state)
+{
+	(void)state;
+	query_store_add(&fixture, "id", "try-1", "session_id", "s-20", "action", "tools/call", "target.name", "send",
+		"time", at(0), "verdict", "timeout", NULL);
+	query_store_add(&fixture, "session_id", "s-20", "action", "tools/call", "target.name", "else", "time", at(1),
+		"verdict", "ok", NULL);
+	query_store_add(&fixture, "id", "try-2", "retry_of", "try-1", "session_id", "s-20", "action", "tools/call",
+		"target.name", "send", "time", at(2), "verdict", "timeout", NULL);
+	query_store_add(&fixture, "id", "try-3", "retry_of", "try-2", "session_id", "s-20", "action", "tools/call",
+		"target.name", "send", "time", at(3), "verdict", "timeout", NULL);
+	query_store_commit(&fixture, false);
+	assert_non_null(strstr(shown("s-20", STATUS_OK), "✗ send  3 attempts: timed out ×2, then timed out\n"));
+}
+
+static void questions_about_a_task_stand_under_its_call(void **state)
+{
+	(void)state;
+	query_store_add(&fixture, "session_id", "s-21", "task_id", "k-1", "action", "tools/call", "target.name",
+		"render", "time", at(0), "duration_ns", "1000000", "verdict", "ok", NULL);
+	for (int i = 1; i <= 3; i++)
+		query_store_add(&fixture, "session_id", "s-21", "task_id", "k-1", "action", "tasks/get", "time",
+			at(i * 1000), "duration_ns", "1000000", "verdict", "ok", NULL);
+	query_store_add(&fixture, "session_id", "s-21", "task_id", "k-1", "action", "tasks/result", "time", at(4000),
+		"duration_ns", "1000000", "verdict", "tool_error", "error.message", "no paper", NULL);
+	query_store_commit(&fixture, false);
+	const char *text = shown("s-21", STATUS_OK);
+	assert_non_null(strstr(text, "Calls        1: 1 failed\n"));
+	assert_non_null(strstr(text, "start       4 s ✗ render  tool error: no paper\n"));
+	assert_non_null(strstr(text, "├─ ✓ asks for a task's state  ok (3 times)\n"));
+	assert_non_null(strstr(text, "└─ ✗ fetches a task's result"));
 }
 
 static void spans_that_bite_their_tail_make_no_tree(void **state)
@@ -247,6 +498,20 @@ int main(void)
 		cmocka_unit_test(work_without_ids_is_inferred_from_who_and_when),
 		cmocka_unit_test(the_stages_of_a_call_are_one),
 		cmocka_unit_test(a_call_seen_twice_counts_once),
+		cmocka_unit_test(what_observers_tell_differently_stands_below),
+		cmocka_unit_test(the_order_of_members_makes_no_other_arguments),
+		cmocka_unit_test(a_tool_that_calls_its_like_is_two_calls),
+		cmocka_unit_test(the_tries_of_a_gateway_are_one_call),
+		cmocka_unit_test(reports_without_the_conversation_are_found_by_trace_and_session),
+		cmocka_unit_test(ids_of_another_tenant_never_join),
+		cmocka_unit_test(a_clock_that_is_off_is_corrected_and_told),
+		cmocka_unit_test(nothing_is_received_before_it_ended),
+		cmocka_unit_test(a_time_that_can_not_be_is_shown_when_it_was_received),
+		cmocka_unit_test(a_call_made_again_is_one_with_its_attempts),
+		cmocka_unit_test(a_call_after_others_is_told_where_it_happened),
+		cmocka_unit_test(requests_joined_by_their_state_are_one_call),
+		cmocka_unit_test(retry_of_names_the_attempt_before),
+		cmocka_unit_test(questions_about_a_task_stand_under_its_call),
 		cmocka_unit_test(spans_that_bite_their_tail_make_no_tree),
 		cmocka_unit_test(losses_of_the_collector_stand_in_place),
 		cmocka_unit_test(definitions_seen_first_are_one_line),

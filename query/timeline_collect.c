@@ -1,0 +1,263 @@
+#include "timeline_unit.h"
+
+#include <stdlib.h>
+
+#include "crypto.h"
+#include "members.h"
+#include "timestamp.h"
+
+/*
+ * Turns events into moments.  What many moments share (names, ids of the work) is kept once: a small table of the texts
+ * kept last, in which a text may push out another, decides.
+ */
+
+enum { SHARED_BYTES_MAX = 256 };
+
+static struct text keep(struct timeline *timeline, struct text text)
+{
+	return text.len > 0 ? arena_copy(&timeline->arena, text) : (struct text){NULL, 0};
+}
+
+static struct text keep_field(struct timeline *timeline, const struct event *event, unsigned field)
+{
+	struct text text = event_text(event, field);
+	if (text.len == 0 || text.len > SHARED_BYTES_MAX)
+		return keep(timeline, text);
+	struct text *shared = &timeline->shared[siphash(timeline->hash_key, text.at, text.len) % SHARED_TEXTS];
+	if (!text_equal(*shared, text))
+		*shared = keep(timeline, text);
+	return *shared;
+}
+
+static enum stage stage_of(const struct event *event)
+{
+	struct text stage = event_text(event, FIELD_STAGE);
+	return text_equal(stage, TEXT("start")) ? STAGE_START
+	       : text_equal(stage, TEXT("end")) ? STAGE_END
+						: STAGE_SINGLE;
+}
+
+static void keep_fields(struct timeline *timeline, const struct event *event, struct moment *moment)
+{
+	const struct {
+		unsigned field;
+		struct text *text;
+	} fields[] = {
+		{FIELD_KIND, &moment->kind},
+		{FIELD_OP, &moment->op},
+		{FIELD_PHASE, &moment->phase},
+		{FIELD_ACTION, &moment->action},
+		{FIELD_TARGET_NAME, &moment->target},
+		{FIELD_VERDICT, &moment->own.verdict},
+		{FIELD_ID, &moment->id},
+		{FIELD_SPAN_ID, &moment->span_id},
+		{FIELD_PARENT_SPAN_ID, &moment->parent_span_id},
+		{FIELD_TRACE_ID, &moment->trace_id},
+		{FIELD_SESSION_ID, &moment->session_id},
+		{FIELD_CONVERSATION_ID, &moment->conversation_id},
+		{FIELD_TURN_ID, &moment->turn_id},
+		{FIELD_TASK_ID, &moment->task_id},
+		{FIELD_REQUEST_ID, &moment->request_id},
+		{FIELD_STATE_DIGEST, &moment->state_digest},
+		{FIELD_RETRY_OF, &moment->retry_of},
+		{FIELD_BINDS_TO, &moment->refers_to},
+		{FIELD_USER_ID, &moment->user},
+		{FIELD_OAUTH_CLIENT_ID, &moment->oauth_client},
+		{FIELD_CLIENT_NAME, &moment->client},
+		{FIELD_AGENT_NAME, &moment->agent},
+		{FIELD_SERVER_NAME, &moment->server},
+		{FIELD_SERVER_INSTANCE, &moment->server_instance},
+		{FIELD_DELEGATION, &moment->delegation},
+		{FIELD_MARKS_EFFECT_SOURCE, &moment->effect_source},
+		{FIELD_OBSERVER_ROLE, &moment->seen_role},
+		{FIELD_OBSERVER_NAME, &moment->seen_name},
+		{FIELD_OBSERVER_INSTANCE, &moment->seen_instance},
+	};
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		*fields[i].text = keep_field(timeline, event, fields[i].field);
+	if (moment->refers_to.len == 0)
+		moment->refers_to = keep_field(timeline, event, FIELD_CAUSED_BY);
+	moment->effect = keep(timeline, brief_effect(event));
+	moment->tenant = keep(timeline, event_tenant(event));
+}
+
+/* --- digests --- */
+
+/*
+ * The digest of arguments is the sum over the members of the outer object, so that their order does not matter: who
+ * forwards a call may write it anew.  Never 0.
+ */
+static uint64_t digest_of(const struct timeline *timeline, struct text request)
+{
+	struct members members;
+	struct text name;
+	struct text value;
+	uint64_t sum = 0;
+	if (request.len == 0)
+		return 0;
+	if (!members_begin(request, &members) || !members.object)
+		return text_hash(timeline, 0, request) | 1;
+	while (members_next(&members, &name, &value))
+		if (!text_equal(name, TEXT("_meta")))
+			sum += text_hash(timeline, text_hash(timeline, 0, name), value);
+	return sum | 1;
+}
+
+/* The digest of the state that a result asks to be sent back with the input, as emitters write it; empty: none. */
+static struct text state_of(struct timeline *timeline, struct text response)
+{
+	static const char prefix[] = "sha256:";
+	struct members members;
+	struct text name;
+	struct text value;
+	uint8_t digest[SHA256_BYTES];
+	char text[sizeof(prefix) + 2 * SHA256_BYTES];
+	if (!members_begin(response, &members) || !members.object)
+		return (struct text){NULL, 0};
+	while (members_next(&members, &name, &value)) {
+		if (!text_equal(name, TEXT("requestState")) || crypto_sha256(value, digest) != STATUS_OK)
+			continue;
+		memcpy(text, prefix, sizeof(prefix) - 1);
+		hex_encode(digest, sizeof(digest), text + sizeof(prefix) - 1);
+		return keep(timeline, (struct text){text, sizeof(text) - 1});
+	}
+	return (struct text){NULL, 0};
+}
+
+/* --- words --- */
+
+static struct text keep_brief(struct timeline *timeline)
+{
+	struct text text = keep(timeline, buf_text(&timeline->brief));
+	buf_clear(&timeline->brief);
+	return text;
+}
+
+static void keep_words(struct timeline *timeline, const struct event *event, struct moment *moment)
+{
+	enum { INTENT_BYTES_MAX = 1000 };
+	struct buf *brief = &timeline->brief;
+	buf_clear(brief);
+	brief_what(brief, event);
+	moment->what = keep_brief(timeline);
+	brief_parameters(brief, event_text(event, FIELD_REQUEST), &timeline->scratch);
+	moment->parameters = keep_brief(timeline);
+	brief_result(brief, event_text(event, FIELD_RESPONSE), &timeline->scratch);
+	moment->own.result = keep_brief(timeline);
+	moment->own.tone = brief_outcome(brief, event, &timeline->scratch);
+	moment->own.outcome = keep_brief(timeline);
+	struct text intent = event_text(event, FIELD_INTENT);
+	if (intent.len > INTENT_BYTES_MAX)
+		intent.len = INTENT_BYTES_MAX;
+	moment->intent = keep(timeline, intent);
+	if (timeline->with_json) {
+		buf_clear(&timeline->json);
+		event_put_json(&timeline->json, event, timeline->store_id);
+		moment->json = keep(timeline, buf_text(&timeline->json));
+	}
+}
+
+static bool has_room(struct timeline *timeline)
+{
+	if (timeline->count < timeline->room)
+		return true;
+	size_t room = timeline->room ? timeline->room * 2 : 256;
+	struct moment **moments = realloc(timeline->moments, room * sizeof(struct moment *));
+	if (moments == NULL)
+		return false;
+	timeline->moments = moments;
+	timeline->room = room;
+	return true;
+}
+
+static struct moment *make_moment(struct timeline *timeline, const struct event *event)
+{
+	struct moment *moment = arena_calloc(&timeline->arena, 1, sizeof(*moment));
+	if (moment == NULL)
+		return NULL;
+	moment->seq = (uint64_t)event->value[FIELD_SEQ].number;
+	moment->time = event_time(event);
+	moment->recv_time = event_has(event, FIELD_RECV_TIME) ? event->value[FIELD_RECV_TIME].number : moment->time;
+	moment->timed = event_has(event, FIELD_TIME);
+	moment->own.has_duration = event_has(event, FIELD_DURATION_NS) && event->value[FIELD_DURATION_NS].number >= 0;
+	if (moment->own.has_duration)
+		moment->own.duration_ns = event->value[FIELD_DURATION_NS].number;
+	moment->suspect = event_has(event, FIELD_MARKS_TIME_SUSPECT);
+	moment->sampled = event_has(event, FIELD_MARKS_SAMPLED);
+	moment->imported = event_has(event, FIELD_INGEST_ORIGIN);
+	moment->verified = text_equal(event_text(event, FIELD_MARKS_USER_TRUST), TEXT("verified"));
+	moment->stage = stage_of(event);
+	keep_fields(timeline, event, moment);
+	keep_words(timeline, event, moment);
+	moment->is_call = text_equal(moment->kind, TEXT("tool_call"));
+	moment->arguments = moment->is_call ? digest_of(timeline, event_text(event, FIELD_REQUEST)) : 0;
+	if (moment->own.tone == TONE_WAITING)
+		moment->result_state = state_of(timeline, event_text(event, FIELD_RESPONSE));
+	return moment;
+}
+
+static enum status collect_event(void *context, const struct scan_place *place, const struct event *event)
+{
+	struct timeline *timeline = context;
+	timeline->store_id = place->store_id;
+	const struct arena *arena = &timeline->arena;
+	if (timeline->count == TIMELINE_MOMENTS_MAX || arena->total > arena->max / 2) {
+		timeline->truncated = true;
+		return STATUS_LIMIT;
+	}
+	if (!has_room(timeline))
+		return STATUS_NO_MEMORY;
+	struct moment *moment = make_moment(timeline, event);
+	if (moment == NULL)
+		return STATUS_NO_MEMORY;
+	moment->store = place->store;
+	timeline->moments[timeline->count++] = moment;
+	return STATUS_OK;
+}
+
+static const struct condition every_event = {.type = CONDITION_ALL};
+
+enum status timeline_collect(
+	struct timeline *timeline, const struct scan *scan, const struct filter *filter, struct error *error)
+{
+	struct scan filtered = *scan;
+	struct coverage *coverage = &timeline->coverage;
+	*coverage = (struct coverage){0};
+	filtered.filter = filter;
+	filtered.coverage = coverage;
+	timeline->filter = arena_alloc(&timeline->arena, sizeof(*filter));
+	if (timeline->filter == NULL)
+		return STATUS_NO_MEMORY;
+	*timeline->filter = filter ? *filter : (struct filter){.root = &every_event};
+	enum status status = scan_events(&filtered, collect_event, timeline, error);
+	coverage->events = timeline->count;
+	coverage->more = timeline->truncated;
+	return status;
+}
+
+/* Damage that a further scan meets is told too; gaps are those of the first scan's range. */
+static void add_damages(struct coverage *coverage, const struct coverage *more)
+{
+	for (uint64_t i = 0; i < more->damages && i < COVERAGE_SHOWN_MAX; i++) {
+		const struct coverage_damage *damage = &more->damage[i];
+		bool known = false;
+		for (uint64_t j = 0; j < coverage->damages && j < COVERAGE_SHOWN_MAX && !known; j++)
+			known = coverage->damage[j].first_seq == damage->first_seq &&
+				strcmp(coverage->damage[j].segment, damage->segment) == 0;
+		if (!known)
+			coverage_add_damage(coverage, damage->segment, damage->first_seq, damage->count);
+	}
+}
+
+enum status timeline_collect_more(
+	struct timeline *timeline, const struct scan *scan, const struct filter *filter, struct error *error)
+{
+	struct coverage met = {0};
+	struct scan filtered = *scan;
+	filtered.filter = filter;
+	filtered.coverage = &met;
+	enum status status = scan_events(&filtered, collect_event, timeline, error);
+	add_damages(&timeline->coverage, &met);
+	timeline->coverage.more = timeline->coverage.more || timeline->truncated;
+	return status;
+}
