@@ -365,6 +365,7 @@ static enum status answer_command_line(struct ask *ask)
 	read_looks(ask);
 	ask->content_type = "text/plain; charset=utf-8";
 	enum exit_code code = run(cli);
+	cli_explain(cli);
 	buf_put_byte(&cli->out.text, ASK_END);
 	buf_put_byte(&cli->out.text, (uint8_t)('0' + code));
 	buf_put_text(&cli->out.text, buf_text(&cli->messages));

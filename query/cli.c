@@ -118,6 +118,7 @@ enum status cli_scan(struct cli *cli, struct scan *scan)
 	struct scan made = scan_all(cli->readers[0]);
 	for (size_t i = 1; i < cli->reader_count; i++)
 		(void)!scan_add_store(&made, cli->readers[i]); /* SCAN_STORES_MAX is OPTION_LIST_MAX */
+	made.explain = cli->options.explain ? &cli->explain : NULL;
 	made.by_recv_time = cli->options.time == OPTION_TIME_RECV;
 	made.tenants = cli->tenants;
 	made.tenant_count = cli->tenant_count;
@@ -133,6 +134,12 @@ enum status cli_scan(struct cli *cli, struct scan *scan)
 	if (status == STATUS_OK)
 		*scan = made;
 	return status;
+}
+
+void cli_explain(struct cli *cli)
+{
+	if (cli->options.explain)
+		explain_put(&cli->messages, &cli->explain);
 }
 
 enum exit_code cli_cover(struct cli *cli, const struct coverage *coverage)

@@ -21,6 +21,7 @@ struct cli {
 	struct arena arena;
 	struct store_reader *readers[SCAN_STORES_MAX]; /* those of cli_open */
 	size_t reader_count;
+	struct explain explain;
 	enum status failed;    /* what cli_fail was given */
 	int64_t now, deadline; /* see struct scan */
 	bool (*gives_up)(const void *asker);
@@ -38,6 +39,8 @@ enum exit_code cli_misuse(struct cli *cli, const char *text);
 enum status cli_open(struct cli *cli) MUST_CHECK;
 /* The scan that --since, --until, --time and --tenant describe, over the open stores. */
 enum status cli_scan(struct cli *cli, struct scan *scan) MUST_CHECK;
+/* Puts into messages what --explain asks for, once the verb has run. */
+void cli_explain(struct cli *cli);
 /* Puts the coverage into messages, unless -q; returns the exit code that it asks for. */
 enum exit_code cli_cover(struct cli *cli, const struct coverage *coverage);
 

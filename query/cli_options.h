@@ -24,6 +24,8 @@ OPTION(sort, "sort", 0, STRING, ASKED, "FIELD", " search ", "largest first, by a
 OPTION(by, "by", 0, STRING, ASKED, "FIELD,…", " stats ", "the fields to group by, such as server,tool")
 OPTION(utc, "utc", 0, FLAG, HERE, NULL, "", "tables show UTC instead of local time (JSON always is UTC)")
 OPTION(require_complete, "require-complete", 0, FLAG, ASKED, NULL, "", "exit with 3 when the answer may lack events")
+OPTION(explain, "explain", 0, FLAG, ASKED, NULL, "",
+	"tell on stderr, after the answer, which blocks were read, why the others were not, and the time it took")
 OPTION(quiet, "quiet", 'q', FLAG, ASKED, NULL, "* demo import ", "no coverage, no progress")
 OPTION(scopes, "scopes", 0, STRING, HERE, "SCOPE,…", " token ", "of ingest, read, admin, assert")
 OPTION(token_tenants, "tenants", 0, STRING, HERE, "NAME,…", " token ",

@@ -87,6 +87,7 @@ static enum status collect_losses(const struct scan *scan, struct coverage *cove
 	kind.next = &op;
 	struct filter filter = {.root = &both};
 	struct scan losses = *scan; /* a loss concerns every tenant; only its numbers are told */
+	losses.purpose = "losses, for the coverage";
 	losses.filter = &filter;
 	losses.tenants = NULL;
 	losses.backward = false;
@@ -128,6 +129,7 @@ static enum status collect_marks(const struct scan *scan, struct coverage *cover
 	struct filter filter = {.root = &both};
 	struct coverage ignored = {0};
 	struct scan marks = *scan;
+	marks.purpose = "redactions and cuts, for the coverage";
 	if (scan->filter && !coverage->wide)
 		words = *scan->filter->root;
 	words.next = NULL;

@@ -212,6 +212,7 @@ static enum exit_code run(const struct verb *verb, const struct options *options
 	cli.out.width = terminal_width();
 	cli.out.color = isatty(STDOUT_FILENO) && (no_color == NULL || no_color[0] == 0);
 	enum exit_code code = verb->reads && options->url ? cli_ask(&cli, verb->name) : verb->run(&cli);
+	cli_explain(&cli);
 	if (buf_status(&cli.messages) == STATUS_OK)
 		(void)fwrite(cli.messages.at, 1, cli.messages.len, stderr);
 	cli_finish(&cli);

@@ -12,6 +12,14 @@ static bool any_row(const uint64_t *rows)
 	return false;
 }
 
+uint32_t row_count(const uint64_t rows[ROW_WORDS_MAX])
+{
+	uint32_t count = 0;
+	for (size_t i = 0; i < ROW_WORDS_MAX; i++)
+		count += (uint32_t)__builtin_popcountll(rows[i]);
+	return count;
+}
+
 bool row_next(const uint64_t rows[ROW_WORDS_MAX], uint32_t *row)
 {
 	for (uint32_t word = *row / 64; word < ROW_WORDS_MAX; word++) {

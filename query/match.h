@@ -19,6 +19,7 @@ static inline bool row_is_set(const uint64_t *rows, uint32_t row)
 
 /* The next set row from *row on, or the last one up to *row; false: there is none. */
 bool row_next(const uint64_t rows[ROW_WORDS_MAX], uint32_t *row);
+uint32_t row_count(const uint64_t rows[ROW_WORDS_MAX]);
 bool row_previous(const uint64_t rows[ROW_WORDS_MAX], uint32_t *row);
 
 struct match {

@@ -19,8 +19,9 @@ struct run {
 	scan_visit *visit;
 	void *context;
 	struct error *error;
-	uint64_t segment_number; /* of the unit in hand */
-	uint64_t first, last;    /* the seqs that are asked for and were not met yet */
+	uint64_t segment_number;   /* of the unit in hand */
+	uint64_t first, last;      /* the seqs that are asked for and were not met yet */
+	struct explain_pass *pass; /* NULL: nobody asks */
 };
 
 struct scan scan_all(struct store_reader *reader)
@@ -121,17 +122,36 @@ static void run_finish(struct run *run)
 
 /* --- is a block worth reading? --- */
 
-static bool worth_reading(const struct run *run, struct text bytes)
+/* Time is only looked at for those who ask. */
+static int64_t clock_of(const struct run *run)
+{
+	return run->pass ? timestamp_elapsed() : 0;
+}
+
+/* For the first of the tenants that says so. */
+static enum skip ask_summary(const struct run *run, const struct summary *summary, const struct condition **why)
+{
+	const struct scan *scan = run->scan;
+	enum skip skip = scan->tenants ? SKIP_TENANT : plan_block(summary, &run->all, (struct text){NULL, 0}, why);
+	for (size_t i = 0; scan->tenants && i < scan->tenant_count && skip != SKIP_NOT; i++)
+		skip = plan_block(summary, &run->all, scan->tenants[i], why);
+	return skip;
+}
+
+static bool worth_reading(struct run *run, const struct store_unit *unit)
 {
 	struct summary *summary = NULL;
-	if (summary_open(bytes, &summary) != STATUS_OK)
-		return true;
-	bool worth =
-		run->scan->tenants == NULL && plan_block(summary, &run->all, (struct text){NULL, 0}, NULL) == SKIP_NOT;
-	for (size_t i = 0; run->scan->tenants && i < run->scan->tenant_count && !worth; i++)
-		worth = plan_block(summary, &run->all, run->scan->tenants[i], NULL) == SKIP_NOT;
+	const struct condition *why = NULL;
+	int64_t start = clock_of(run);
+	enum skip skip = SKIP_NOT;
+	if (summary_open(unit->summary, &summary) == STATUS_OK)
+		skip = ask_summary(run, summary, &why);
 	summary_close(&summary);
-	return worth;
+	if (run->pass) {
+		explain_block(run->pass, unit->first_seq, unit->count, skip, why && skip != SKIP_NOT ? why->column : 0);
+		run->pass->plan_ns += clock_of(run) - start;
+	}
+	return skip == SKIP_NOT;
 }
 
 /* --- one block --- */
@@ -169,10 +189,19 @@ static enum status visit_block(struct run *run, struct block *block)
 		.scratch = &run->scratch,
 		.deadline = run->scan->deadline,
 		.error = run->error};
+	int64_t start = clock_of(run);
+	if (run->pass)
+		run->pass->rows += row_count(rows);
 	enum status status = match_rows(&match, &run->all, rows);
+	int64_t matched = clock_of(run);
 	uint32_t row = 0;
 	if (status == STATUS_OK && row_next(rows, &row))
 		status = run->visit(run->context, &run->place, block, rows);
+	if (run->pass) {
+		run->pass->found += row_count(rows);
+		run->pass->match_ns += matched - start;
+		run->pass->answer_ns += clock_of(run) - matched;
+	}
 	return status;
 }
 
@@ -190,6 +219,8 @@ static enum status visit_part(struct run *run, const struct tail_part *part)
 {
 	struct block *block = NULL;
 	enum status status = block_open_part(part, &block, run->error);
+	if (run->pass)
+		run->pass->parts++;
 	if (status == STATUS_OK)
 		status = visit_block(run, block);
 	block_close(&block);
@@ -236,12 +267,14 @@ static enum status visit_tail(struct run *run, const struct store_unit *unit)
 
 static enum status visit_unit(struct run *run, uint64_t seq, struct store_unit *unit)
 {
-	if (unit->sealed && !worth_reading(run, unit->summary))
+	if (unit->sealed && !worth_reading(run, unit))
 		return STATUS_OK;
 	enum status status = store_reader_unit(run->store->reader, seq, run->scan->backward, unit, run->error);
 	if (status != STATUS_OK)
 		return status;
 	run->segment_number = unit->segment_number;
+	if (run->pass)
+		run->pass->bytes += unit->sealed ? unit->bytes.len : 0;
 	status = unit->sealed ? visit_sealed(run, unit) : visit_tail(run, unit);
 	if (status == STATUS_DAMAGED && run->scan->coverage) {
 		coverage_add_damage(run->scan->coverage, unit->segment, unit->first_seq, unit->count);
@@ -299,6 +332,8 @@ static enum status walk_store(struct run *run, size_t index)
 		return STATUS_OK;
 	run->store = store;
 	run->place = (struct scan_place){index, text_of(store_reader_id(store->reader))};
+	run->pass = explain_begin(
+		run->scan->explain, run->scan->purpose ? run->scan->purpose : "the answer", run->place.store_id);
 	uint64_t seq = run->scan->backward ? store->seq_last : store->seq_first;
 	enum status status = STATUS_OK;
 	for (bool done = false; status == STATUS_OK && !done;)

@@ -9,6 +9,7 @@
 #define MCPLEDGER_QUERY_SCAN_H
 
 #include "coverage.h"
+#include "explain.h"
 #include "match.h"
 #include "store.h"
 
@@ -34,6 +35,8 @@ struct scan {
 			*asker); /* whether nobody waits for the answer any more; asked between blocks; may be NULL */
 	const void *asker;
 	struct coverage *coverage; /* may be NULL */
+	struct explain *explain;   /* may be NULL */
+	const char *purpose;       /* for explain; NULL: the answer */
 };
 
 /* Everything of the reader's store, as of now. */

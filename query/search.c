@@ -101,6 +101,7 @@ enum status search_narrow(struct scan *scan, uint64_t limit, struct error *error
 	enum status status = STATUS_OK;
 	for (size_t i = 0; i < scan->store_count && status == STATUS_OK; i++) {
 		struct scan back = *scan;
+		back.purpose = "the newest";
 		back.stores[0] = scan->stores[i];
 		back.store_count = 1;
 		back.backward = true;
