@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -22,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "core.h"
 #include "http.h"
 #include "json.h"
@@ -30,13 +30,6 @@
 #include "store_dir.h"
 #include "timestamp.h"
 #include "udp.h"
-
-enum { EXIT_OK = 0, EXIT_USE = 2, EXIT_FAILED = 3 };
-
-struct arguments {
-	const char *conf_file, *data_dir, *ready_file;
-	bool check_config, print_config;
-};
 
 struct daemon {
 	struct arguments arguments;
@@ -336,74 +329,6 @@ static void harden(void)
 	(void)umask(077);
 }
 
-static void print_help(FILE *out)
-{
-	(void)fputs("usage: mcpledgerd [-c FILE] [--data DIR] [--ready-file FILE]\n"
-		    "\n"
-		    "Collects audit events of MCP servers and keeps them in a store.\n"
-		    "\n"
-		    "  -c, --config FILE      read settings from FILE (YAML); without it, defaults hold\n"
-		    "      --data DIR         where the store is; before store.dir\n"
-		    "      --ready-file FILE  write addresses to FILE when all listeners accept\n"
-		    "      --check-config     check the settings and exit: 0 good, 2 bad\n"
-		    "      --print-config     print all settings with their values and exit\n"
-		    "      --version          print the version and exit\n"
-		    "  -h, --help             print this and exit\n"
-		    "\n"
-		    "SIGHUP reads FILE again; SIGTERM stops, a second one at once.\n",
-		out);
-}
-
-enum { OPTION_DATA = 256, OPTION_READY_FILE, OPTION_CHECK, OPTION_PRINT, OPTION_VERSION };
-
-/* Returns -1 to go on, else the exit status. */
-static int parse_arguments(int argc, char **argv, struct arguments *arguments)
-{
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"data", required_argument, NULL, OPTION_DATA},
-		{"ready-file", required_argument, NULL, OPTION_READY_FILE},
-		{"check-config", no_argument, NULL, OPTION_CHECK},
-		{"print-config", no_argument, NULL, OPTION_PRINT},
-		{"version", no_argument, NULL, OPTION_VERSION},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	for (int option = 0; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
-		switch (option) {
-		case 'c':
-			arguments->conf_file = optarg;
-			break;
-		case OPTION_DATA:
-			arguments->data_dir = optarg;
-			break;
-		case OPTION_READY_FILE:
-			arguments->ready_file = optarg;
-			break;
-		case OPTION_CHECK:
-			arguments->check_config = true;
-			break;
-		case OPTION_PRINT:
-			arguments->print_config = true;
-			break;
-		case OPTION_VERSION:
-			(void)puts("mcpledgerd " MCPLEDGER_VERSION);
-			return EXIT_OK;
-		case 'h':
-			print_help(stdout);
-			return EXIT_OK;
-		default:
-			print_help(stderr);
-			return EXIT_USE;
-		}
-	}
-	if (optind < argc) {
-		(void)fprintf(stderr, "mcpledgerd: unexpected argument: %s\n", argv[optind]);
-		return EXIT_USE;
-	}
-	return -1;
-}
-
 static int print_conf(const struct conf *conf)
 {
 	struct buf text;
@@ -445,7 +370,7 @@ static int run(struct daemon *daemon)
 int main(int argc, char **argv)
 {
 	static struct daemon daemon = {.reload_lock = PTHREAD_MUTEX_INITIALIZER};
-	int code = parse_arguments(argc, argv, &daemon.arguments);
+	int code = arguments_parse(argc, argv, &daemon.arguments);
 	if (code >= 0)
 		return code;
 	harden();

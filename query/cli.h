@@ -8,7 +8,11 @@
 #include "options.h"
 #include "scan.h"
 
-enum exit_code { EXIT_FOUND = 0, EXIT_NOTHING = 1, EXIT_USAGE = 2, EXIT_FAILED = 3 };
+enum exit_code {
+#define EXIT(name, word, meaning) EXIT_##name,
+#include "cli_exits.h"
+#undef EXIT
+};
 
 struct cli {
 	struct options options;

@@ -1,48 +1,81 @@
 /*
- * The verbs of mcpledger: VERB(id, "name", WHAT, "arguments", "summary", "help").  verb_<id> runs it; see cli.h.
+ * The verbs of mcpledger, as help lists them: GROUP("heading of those that follow"), and
+ * VERB(id, "name", WHAT, "arguments", "summary", "help").  verb_<id> runs it; see cli.h.
  *
- * WHAT    READS: answers from events; with --url the daemon runs it, and GET /api/v1/<name> answers the same as JSON.
- *         ALONE: works in the command line only.
- * help    the text of `mcpledger help NAME`: what the words are, examples.  Options stand in cli_options.h.
+ * WHAT       READS: answers from events; with --url the daemon runs it, and GET /api/v1/<name> answers the same as JSON.
+ *            ALONE: works in the command line only.
+ * arguments  as usage shows them; shells complete them by these words: WORDS (a search), FIELD, FILE, DIR, VERB, and
+ *            words in small letters, which are offered themselves.
+ * help       what the words are, then two examples or more that work on the demo; see prose.h.  Options stand in
+ *            cli_options.h.
  */
-VERB(timeline, "timeline", READS, "ID | WORDS",
-	"What happened in a session, conversation, trace or around a call, in order",
-	"ID is a session, conversation, trace or call id; all of the same piece of work is shown.  WORDS are those of "
-	"a search.\n"
+#ifndef GROUP
+#define GROUP(title)
+#endif
+
+GROUP("Investigate")
+VERB(timeline, "timeline", READS, "ID | WORDS", "What happened in a piece of work, in order",
+	"ID is that of a session, conversation, trace or call; all of the same piece of work is shown. WORDS are those "
+	"of a "
+	"search: the pieces of work are shown in which it finds something.\n"
 	"  mcpledger timeline 92c19ee4-850d-4447-af89-a3c5547ceeeb\n"
-	"  mcpledger timeline user:alice@acme.io --since yesterday")
+	"  mcpledger timeline '\"partner check\"'\n"
+	"  mcpledger timeline user:chloe@example.com --since yesterday")
 VERB(search, "search", READS, "WORDS", "Find events, newest last",
 	"A word or \"phrase\" is looked for in parameters, results, errors, intents and attributes; field:value in a "
-	"field.\n"
-	"Put the whole search in single quotes when it holds double ones.\n"
-	"  mcpledger search tool:read_file 'user:alice@*' verdict:error,denied --since 2h\n"
-	"  mcpledger search 'server:fs duration:>2s request.path:/etc/* -tool:ping'\n"
-	"  mcpledger search '( tool:rm OR effect:delete ) \"/srv/data\"'\n"
-	"  mcpledger search server:fs --sort duration -n 10\n"
-	"mcpledger help query tells all of the search language, and the names of fields.")
+	"field. Put the whole search in single quotes when it holds double ones.\n"
+	"  mcpledger search tool:read_text_file 'user:chloe@*' verdict:error,denied\n"
+	"  mcpledger search 'request.path:/etc/* -verdict:ok'\n"
+	"  mcpledger search '( tool:restart_service OR effect:delete ) duration:>900ms'\n"
+	"  mcpledger search server:billing --sort duration -n 10\n"
+	"`mcpledger help query` tells all of the search language, and the names of fields.")
 VERB(show, "show", READS, "ID", "Everything about one event",
 	"ID is the id of an event, as answers show it, or its sequence number.\n"
-	"  mcpledger show 4711\n"
+	"  mcpledger show 42\n"
 	"  mcpledger show 0192f3c2-7b1e-7cc0-9d6a-0f3b5a1c2d3e -o json")
+
+GROUP("Figures")
 VERB(stats, "stats", READS, "[WORDS]", "Figures of the store, or of calls by field",
-	"Without --by: events, blocks and bytes of the store.  With --by FIELD[,FIELD]: calls that the words match, "
-	"by\n"
-	"outcome, with durations and bytes.  Only tool calls are counted unless the words or --by name a kind.\n"
+	"Without --by: events, blocks and bytes of the store. With --by FIELD[,FIELD]: calls that the words match, by "
+	"outcome, with durations and bytes. Only tool calls are counted unless the words or --by name a kind.\n"
 	"  mcpledger stats\n"
-	"  mcpledger stats --by server,tool --since 7d")
+	"  mcpledger stats --by server,tool --since 7d\n"
+	"  mcpledger stats --by user verdict:denied")
+
+GROUP("The store")
 VERB(export, "export", READS, "", "All events as NDJSON, in order of arrival",
-	"The same bytes for the same store.  Coverage and damage are told on stderr.\n"
-	"  mcpledger export --data ./mcpledger-data > events.ndjson")
+	"The same bytes for the same store. Coverage and damage are told on stderr.\n"
+	"  mcpledger export --data ./mcpledger-data > events.ndjson\n"
+	"  mcpledger export --tenant demo --since 7d | gzip > demo.ndjson.gz")
+
+GROUP("Send")
 VERB(import, "import", ALONE, "[FILE|-]", "Send exported or recorded events to a collector",
-	"Lines of `export`, or native events.  What the collector has already is left out, so an import that broke off "
-	"can\n"
-	"be run again.  With a tokens file it needs a token of scope admin.\n"
-	"The collector is the one at --url, default http://127.0.0.1:7373.\n"
-	"  mcpledger import events.ndjson --url http://127.0.0.1:7373")
-VERB(demo, "demo", ALONE, "", "Load recorded traffic into the tenant demo, with fresh times and new ids",
+	"Lines of export, or native events. What the collector has already is left out, so an import that broke off "
+	"can "
+	"be run again. With a tokens file it needs a token of scope admin. The collector is the one at --url, by "
+	"default "
+	"http://127.0.0.1:7373.\n"
+	"  mcpledger import events.ndjson\n"
+	"  gzip -d < demo.ndjson.gz | mcpledger import - --url http://127.0.0.1:7373")
+VERB(demo, "demo", ALONE, "", "Load recorded traffic into the tenant demo",
+	"Eight days of a small shop, with fresh times and new ids. The collector is the one at --url, by default "
+	"http://127.0.0.1:7373.\n"
 	"  mcpledger demo\n"
-	"The collector is the one at --url, default http://127.0.0.1:7373.\n"
-	"  mcpledger timeline user:ana@example.com --data ./mcpledger-data")
-VERB(token, "token", ALONE, "NAME", "Make a token for http.tokens_file; it is shown once",
-	"Appends its line to the file F (which is made, for you alone) and prints the token.\n"
-	"  mcpledger token gateway-1 --scopes ingest --tenants acme,beta --file /etc/mcpledger/tokens")
+	"  mcpledger demo --url http://127.0.0.1:7373 --quiet")
+
+GROUP("Other")
+VERB(token, "token", ALONE, "NAME", "Make a token for http.tokens_file",
+	"Prints the token, which is shown only this once, and appends a line with its hash to the file of --file "
+	"(which is "
+	"made, for you alone).\n"
+	"  mcpledger token gateway-1 --scopes ingest --tenants acme,beta --file tokens\n"
+	"  mcpledger token auditor --scopes read --file tokens")
+VERB(help, "help", ALONE, "[VERB|query]", "This text, all about a verb, or the search language",
+	"  mcpledger help\n"
+	"  mcpledger help search\n"
+	"  mcpledger help query")
+VERB(version, "version", ALONE, "", "The version",
+	"  mcpledger version\n"
+	"  mcpledger --version")
+
+#undef GROUP

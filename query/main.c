@@ -7,165 +7,31 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "cli_help.h"
+#include "printable.h"
 
-#define VERB_READS true
-#define VERB_ALONE false
-/* One row a verb; it makes the verbs, their help and the list of `mcpledger help`. */
-static const struct verb {
+static const struct {
 	const char *name;
-	bool reads; /* events: with --url, the daemon is asked */
-	const char *arguments;
-	const char *summary;
-	const char *help;
 	enum exit_code (*run)(struct cli *cli);
-} verbs[] = {
-#define VERB(id, name, what, arguments, summary, help) {name, VERB_##what, arguments, summary, help, verb_##id},
+} runs[] = {
+#define VERB(id, name, what, arguments, summary, help) {name, verb_##id},
 #include "cli_verbs.h"
 #undef VERB
 };
-enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 
-static const char exit_codes[] = "Exit: 0 found, 1 nothing found, 2 wrong use, 3 failed, damaged or incomplete.\n";
-
-enum { HELP_COLUMNS = 100, OPTION_COLUMNS = 26, TERM_COLUMNS = 24, HELP_LINE_BYTES_MAX = 2048 };
-
-/* Text in a column of its own, whose first line has begun at it already. */
-static void print_wrapped(FILE *to, const char *text, int indent)
+static enum exit_code run_verb(struct cli *cli, const struct verb *verb)
 {
-	int column = indent;
-	while (*text) {
-		int len = (int)strcspn(text, " ");
-		if (column > indent && column + 1 + len > HELP_COLUMNS) {
-			(void)fprintf(to, "\n%*s", indent, "");
-			column = indent;
-		}
-		column += fprintf(to, "%s%.*s", column > indent ? " " : "", len, text);
-		text += len;
-		text += strspn(text, " ");
-	}
-	(void)fputc('\n', to);
+	if (verb->reads && cli->options.url)
+		return cli_ask(cli, verb->name);
+	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)
+		if (strcmp(runs[i].name, verb->name) == 0)
+			return runs[i].run(cli);
+	return EXIT_FAILED; /* both come from one table */
 }
 
-/* Lines of any length, each a paragraph. */
-static void print_paragraphs(const char *text)
-{
-	char line[HELP_LINE_BYTES_MAX];
-	while (*text) {
-		int len = (int)strcspn(text, "\n");
-		(void)snprintf(line, sizeof(line), "%.*s", len, text);
-		print_wrapped(stdout, line, 0);
-		text += len + (text[len] == '\n');
-	}
-}
+enum { ANSWER_COLUMNS = 120, HELP_COLUMNS = 80 }; /* where no terminal says */
 
-static void print_option(FILE *to, size_t option)
-{
-	char head[64];
-	const char *value = option_value(option);
-	char short_name[8] = "";
-	if (option_short_name(option))
-		(void)snprintf(short_name, sizeof(short_name), "-%c, ", option_short_name(option));
-	(void)snprintf(head, sizeof(head), "  %s--%s%s%s", short_name, option_name(option), value ? " " : "",
-		value ? value : "");
-	(void)fprintf(to, "%-*s ", OPTION_COLUMNS - 1, head);
-	print_wrapped(to, option_help(option), OPTION_COLUMNS);
-}
-
-/* Those of a verb; NULL: those that all reading verbs have. */
-static void print_options(FILE *to, const struct verb *verb)
-{
-	(void)fprintf(to, "%s, before or after the words:\n", verb ? "Options" : "Options of all that read");
-	for (size_t i = 0; i < options_count(); i++)
-		if (option_is_of(i, verb ? verb->name : "", verb == NULL || verb->reads))
-			print_option(to, i);
-}
-
-static void print_usage(FILE *to)
-{
-	(void)fprintf(to,
-		"mcpledger %s - see what agents did through MCP servers\n\nUsage: mcpledger VERB [WORDS] [OPTIONS]\n\n",
-		MCPLEDGER_VERSION);
-	for (size_t i = 0; i < VERBS; i++)
-		(void)fprintf(to, "  %-13s %-18s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
-	(void)fprintf(
-		to, "  %-13s %-18s %s\n", "help", "[VERB | query]", "this text, a verb's own, or the search language");
-	(void)fprintf(to, "  %-13s %-18s %s\n\n", "version", "", "the version");
-	print_options(to, NULL);
-	(void)fprintf(to, "\n%s", exit_codes);
-}
-
-static void print_verb(const struct verb *verb)
-{
-	(void)printf("Usage: mcpledger %s %s [OPTIONS]\n\n%s\n\n%s\n\n", verb->name, verb->arguments, verb->summary,
-		verb->help);
-	print_options(stdout, verb);
-	(void)printf("\n%s", exit_codes);
-}
-
-static const struct verb *find_verb(const char *name)
-{
-	for (size_t i = 0; i < VERBS; i++)
-		if (strcmp(verbs[i].name, name) == 0)
-			return &verbs[i];
-	return NULL;
-}
-
-/* The search language; query_help.h. */
-static void print_query(void)
-{
-	static const struct {
-		const char *head, *text, *example;
-	} rows[] = {
-#define QUERY_PART(title, text)             {title, text, NULL},
-#define QUERY_ROW(syntax, meaning, example) {syntax, meaning, example},
-#include "query_help.h"
-#undef QUERY_PART
-#undef QUERY_ROW
-	};
-	static const struct {
-		const char *name, *help;
-	} names[] = {
-#define NAME(name, which, help, ...) {name, help},
-#include "query_names.h"
-#undef NAME
-	};
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (rows[i].example) {
-			(void)printf("  %-*s ", TERM_COLUMNS - 3, rows[i].head);
-			print_wrapped(stdout, rows[i].text, TERM_COLUMNS);
-			(void)printf("%*s%s\n", TERM_COLUMNS, "", rows[i].example);
-		} else {
-			(void)printf("%s%s\n", i ? "\n" : "", rows[i].head);
-			print_paragraphs(rows[i].text);
-		}
-	}
-	(void)printf("\nShort names of fields\n");
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		(void)printf("  %-*s ", OPTION_COLUMNS - 3, names[i].name);
-		print_wrapped(stdout, names[i].help, OPTION_COLUMNS);
-	}
-}
-
-static enum exit_code print_help(const char *name)
-{
-	if (name && strcmp(name, "query") == 0) {
-		print_query();
-		return EXIT_FOUND;
-	}
-	const struct verb *verb = name ? find_verb(name) : NULL;
-	if (name && verb == NULL) {
-		(void)fprintf(stderr, "mcpledger: there is no such verb; mcpledger help lists them\n");
-		return EXIT_USAGE;
-	}
-	if (verb)
-		print_verb(verb);
-	else
-		print_usage(stdout);
-	return EXIT_FOUND;
-}
-
-static unsigned terminal_width(void)
+static unsigned terminal_width(unsigned when_unknown)
 {
 	struct winsize size = {0};
 	const char *columns = getenv("COLUMNS");
@@ -173,7 +39,7 @@ static unsigned terminal_width(void)
 	if (wanted == 0 && isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
 		wanted = size.ws_col;
 	if (wanted == 0)
-		wanted = 120;
+		wanted = when_unknown;
 	return wanted < 60 ? 60 : wanted > 1000 ? 1000 : (unsigned)wanted;
 }
 
@@ -209,9 +75,9 @@ static enum exit_code run(const struct verb *verb, const struct options *options
 	}
 	cli_init(&cli, options, output_write_fd, &fd);
 	cli.words = join_words(options, &cli.arena);
-	cli.out.width = terminal_width();
+	cli.out.width = terminal_width(verb->reads ? ANSWER_COLUMNS : HELP_COLUMNS);
 	cli.out.color = isatty(STDOUT_FILENO) && (no_color == NULL || no_color[0] == 0);
-	enum exit_code code = verb->reads && options->url ? cli_ask(&cli, verb->name) : verb->run(&cli);
+	enum exit_code code = run_verb(&cli, verb);
 	cli_explain(&cli);
 	if (buf_status(&cli.messages) == STATUS_OK)
 		(void)fwrite(cli.messages.at, 1, cli.messages.len, stderr);
@@ -221,8 +87,30 @@ static enum exit_code run(const struct verb *verb, const struct options *options
 
 static enum exit_code misuse(const struct error *error)
 {
-	(void)fprintf(stderr, "mcpledger: %s\n", error->text);
+	struct buf line;
+	buf_init(&line, 4096);
+	printable_put(&line, text_of(error->text));
+	(void)fprintf(stderr, "mcpledger: %.*s\n", (int)line.len, line.at);
+	buf_finish(&line);
 	return EXIT_USAGE;
+}
+
+static enum exit_code show_usage(void)
+{
+	struct buf usage;
+	buf_init(&usage, 64 * 1024);
+	help_put_usage(&usage, terminal_width(HELP_COLUMNS));
+	(void)fwrite(usage.at, 1, usage.len, stderr);
+	buf_finish(&usage);
+	return EXIT_USAGE;
+}
+
+/* `mcpledger VERB --help` is `mcpledger help VERB`. */
+static void turn_to_help(struct options *options)
+{
+	options->words[1] = options->words[0];
+	options->words[0] = "help";
+	options->word_count = options->word_count > 0 ? 2 : 1;
 }
 
 int main(int argc, char **argv)
@@ -231,27 +119,18 @@ int main(int argc, char **argv)
 	struct error error;
 	(void)signal(SIGPIPE, SIG_IGN);
 	keep_freed_memory();
-	bool asks_version = argc == 2 && strcmp(argv[1], "--version") == 0;
-	enum status status = options_parse(&options, asks_version ? 1 : argc, argv, &error);
+	if (argc == 2 && strcmp(argv[1], "--version") == 0)
+		argv = (char *[]){argv[0], (char[]){"version"}, NULL};
+	enum status status = options_parse(&options, argc, argv, &error);
 	if (status != STATUS_OK)
 		return misuse(&error);
-	const char *name = options.word_count > 0 ? options.words[0] : NULL;
-	if (asks_version || (name && strcmp(name, "version") == 0)) {
-		(void)printf("mcpledger %s\n", MCPLEDGER_VERSION);
-		return EXIT_FOUND;
-	}
-	if (name && strcmp(name, "help") == 0)
-		return print_help(options.word_count > 1 ? options.words[1] : NULL);
 	if (options.help)
-		return print_help(name);
-	if (name == NULL) {
-		print_usage(stderr);
-		return EXIT_USAGE;
-	}
-	const struct verb *verb = find_verb(name);
-	if (verb == NULL) {
-		(void)error_set(&error, STATUS_INVALID, "there is no verb \"%.40s\"; mcpledger help lists them", name);
-		return misuse(&error);
-	}
-	return run(verb, &options);
+		turn_to_help(&options);
+	if (options.word_count == 0)
+		return show_usage();
+	const struct verb *verb = verb_find(options.words[0]);
+	if (verb)
+		return run(verb, &options);
+	(void)help_refuse_verb(options.words[0], &error);
+	return misuse(&error);
 }

@@ -75,6 +75,14 @@ bool option_is_of(size_t option, const char *verb, bool reads)
 	return (reads && (verbs[0] == 0 || verbs[0] == '*')) || names_verb(verbs, verb);
 }
 
+bool verb_takes_options(const struct verb *verb)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (option_is_of(i, verb->name, verb->reads))
+			return true;
+	return false;
+}
+
 /* --- values --- */
 
 static enum status set_format(enum output_format *format, const char *value, struct error *error)
@@ -244,29 +252,19 @@ static enum status parse_option(
 	return option_set(options, option, argv[++*at], error);
 }
 
-#define VERB_READS true
-#define VERB_ALONE false
-static const struct {
-	const char *name;
-	bool reads;
-} verbs[] = {
-#define VERB(id, name, what, arguments, summary, help) {name, VERB_##what},
-#include "cli_verbs.h"
-#undef VERB
-};
-
-/* An option that the verb does not know would be passed over in silence: refused instead. */
+/*
+ * An option that the verb does not know would be passed over in silence: refused instead.  A verb that takes none at all
+ * (help) does not mind: somebody's alias may name a store.
+ */
 static enum status check_verb(const struct options *options, const struct given *given, struct error *error)
 {
-	const char *word = options->word_count > 0 ? options->words[0] : "";
-	for (size_t verb = 0; verb < sizeof(verbs) / sizeof(verbs[0]); verb++) {
-		if (strcmp(verbs[verb].name, word) != 0)
-			continue;
-		for (size_t i = 0; i < ROWS; i++)
-			if (given->options[i] && !option_is_of(i, word, verbs[verb].reads))
-				return error_set(error, STATUS_INVALID, "%s takes no --%s; see mcpledger help %s", word,
-					rows[i].name, word);
-	}
+	const struct verb *verb = options->word_count > 0 ? verb_find(options->words[0]) : NULL;
+	if (verb == NULL || !verb_takes_options(verb))
+		return STATUS_OK;
+	for (size_t i = 0; i < ROWS; i++)
+		if (given->options[i] && !option_is_of(i, verb->name, verb->reads))
+			return error_set(error, STATUS_INVALID, "%s takes no --%s; see mcpledger help %s", verb->name,
+				rows[i].name, verb->name);
 	return STATUS_OK;
 }
 

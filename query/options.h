@@ -8,6 +8,7 @@
 #define MCPLEDGER_QUERY_OPTIONS_H
 
 #include "output.h"
+#include "verbs.h"
 
 enum { OPTION_WORDS_MAX = 256, OPTION_LIST_MAX = 64 };
 
@@ -55,6 +56,7 @@ const char *option_help(size_t option);
 bool option_is_asked(size_t option); /* part of the question */
 /* Whether a verb takes it; reads: the verb reads events. */
 bool option_is_of(size_t option, const char *verb, bool reads);
+bool verb_takes_options(const struct verb *verb);
 
 /* Sets one from its text (NULL: a flag).  STATUS_INVALID, as above. */
 enum status option_set(struct options *options, size_t option, const char *value, struct error *error) MUST_CHECK;

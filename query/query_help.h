@@ -1,7 +1,7 @@
 /*
  * The search language, for `mcpledger help query` and mcpledger-query(7).  filter.h has its grammar.
  *
- *   QUERY_PART("title", "text")                            begins a part; paragraphs are separated by newlines
+ *   QUERY_PART("title", "text")                            begins a part; see prose.h
  *   QUERY_ROW("how it is written", "meaning", "example")   a search, which a test parses
  *
  * Names of fields stand in query_names.h, all others are paths of events (include/tbl/fields.h).
@@ -22,7 +22,7 @@ QUERY_ROW("a OR b", "any of them; AND binds closer than OR", "tool:rm OR effect:
 QUERY_ROW("( a b )", "a term made of terms", "( tool:rm OR effect:delete ) \"srv data\"")
 QUERY_ROW("*", "every event", "*")
 QUERY_PART("Values",
-	"Names and ids are equal to the value, case and all; in long texts and payloads its words are looked for.\n"
+	"Names and ids are equal to the value, case and all; in long texts and payloads its words are looked for.\n\n"
 	"AND, OR and NOT are read in any case: quote them to search for the words.  NOT in small letters is refused "
 	"before a "
 	"bare word, for \"not found\" is mostly meant as words.")
@@ -55,7 +55,7 @@ QUERY_PART("Regular expressions", "They are written between slashes, without spa
 				  "a space, a comma, a parenthesis "
 				  "or the end behind it; \\/ is a slash within.  So request.path:/etc/* is a text with "
 				  "a star, and request.path:/etc/ "
-				  "a regular expression; a text that looks like one is quoted.\n"
+				  "a regular expression; a text that looks like one is quoted.\n\n"
 				  "The syntax is Perl's (PCRE2); what is not anchored by ^ or $ may stand anywhere in "
 				  "the text.  /…/i ignores case.  A "
 				  "search whose expression takes too long on a text fails, and says where.")
