@@ -35,6 +35,17 @@ VERB(show, "show", READS, "ID", "Everything about one event",
 	"  mcpledger show 0192f3c2-7b1e-7cc0-9d6a-0f3b5a1c2d3e -o json")
 
 GROUP("Figures")
+VERB(related, "related", READS, "ID | TEXT", "What has to do with an event, and why: the strongest and nearest first",
+	"ID is the id or seq of an event.  Related is: what names it or has the same id, what called it or was called "
+	"by it,\n"
+	"what got values of its result (addresses, paths, ids) as parameters or gave it its own, the same tool with "
+	"the same\n"
+	"arguments, the same conversation, session, trace, turn, task or token, the same user or server within 5 "
+	"minutes.\n"
+	"A TEXT that is no event's id is looked for itself: which results held it, and where it was passed on.\n"
+	"  mcpledger related 4711\n"
+	"  mcpledger related 0192f3c2-7b1e-7cc0-9d6a-0f3b5a1c2d3e -n 20\n"
+	"  mcpledger related ana@example.com --since yesterday")
 VERB(stats, "stats", READS, "[WORDS]", "Figures of the store, or of calls by field",
 	"Without --by: events, blocks and bytes of the store. With --by FIELD[,FIELD]: calls that the words match, by "
 	"outcome, with durations and bytes. Only tool calls are counted unless the words or --by name a kind.\n"
