@@ -33,6 +33,14 @@ static inline int text_equal(struct text a, struct text b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
+/* By bytes, a text before those that it begins: <0, 0, >0. */
+static inline int text_compare(struct text a, struct text b)
+{
+	size_t len = a.len < b.len ? a.len : b.len;
+	int order = len > 0 ? memcmp(a.at, b.at, len) : 0;
+	return order != 0 ? order : a.len < b.len ? -1 : a.len > b.len;
+}
+
 struct buf {
 	char *at;        /* owned */
 	size_t len;      /* bytes written */

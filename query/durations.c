@@ -66,6 +66,25 @@ enum status durations_add(struct durations *durations, int64_t ns)
 	return STATUS_OK;
 }
 
+enum status durations_merge(struct durations *into, const struct durations *from)
+{
+	enum status status = STATUS_OK;
+	if (from->buckets == NULL) {
+		for (uint64_t i = 0; i < from->count && status == STATUS_OK; i++)
+			status = durations_add(into, from->values[i]);
+		return status;
+	}
+	if (into->buckets == NULL)
+		status = make_buckets(into);
+	if (status != STATUS_OK)
+		return status;
+	for (size_t i = 0; i < DURATIONS_BUCKETS; i++)
+		into->buckets[i] += from->buckets[i];
+	into->max = into->count == 0 || from->max > into->max ? from->max : into->max;
+	into->count += from->count;
+	return STATUS_OK;
+}
+
 static int by_value(const void *a, const void *b)
 {
 	int64_t first = *(const int64_t *)a;

@@ -20,6 +20,8 @@ struct durations {
 };
 
 enum status durations_add(struct durations *durations, int64_t ns) MUST_CHECK;
+/* Adds all values of another one, which stays. */
+enum status durations_merge(struct durations *into, const struct durations *from) MUST_CHECK;
 /* The smallest value that `share` (0..1) of all values do not exceed; 0 without values. */
 int64_t durations_percentile(struct durations *durations, double share);
 void durations_finish(struct durations *durations);

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "json.h"
 #include "printable.h"
@@ -221,13 +222,25 @@ static void put_json_cell(struct buf *out, enum sheet_type type, const struct ce
 static void put_json_row(const struct sheet *sheet, const struct cell *cells)
 {
 	struct buf *out = &sheet->out->text;
+	const char *object = NULL;
+	const char *comma = "";
+	buf_put_byte(out, '{');
 	for (size_t i = 0; i < sheet->column_count; i++) {
-		buf_printf(out, "%s\"%s\":", i ? "," : "{", sheet->columns[i].name);
-		put_json_cell(out, sheet->columns[i].type, &cells[i]);
-		if (sheet->columns[i].type == SHEET_LIST && cells[i].more > 0)
-			buf_printf(out, ",\"%s_more\":%" PRIu64, sheet->columns[i].name, cells[i].more);
+		const struct sheet_column *column = &sheet->columns[i];
+		bool other = column->object ? object == NULL || strcmp(column->object, object) != 0 : object != NULL;
+		if (other && object)
+			buf_put_byte(out, '}');
+		buf_put_string(out, comma);
+		if (other && column->object)
+			buf_printf(out, "\"%s\":{", column->object);
+		object = column->object;
+		buf_printf(out, "\"%s\":", column->name);
+		put_json_cell(out, column->type, &cells[i]);
+		if (column->type == SHEET_LIST && cells[i].more > 0)
+			buf_printf(out, ",\"%s_more\":%" PRIu64, column->name, cells[i].more);
+		comma = ",";
 	}
-	buf_put_byte(out, '}');
+	buf_put_string(out, object ? "}}" : "}");
 }
 
 /* --- CSV --- */

@@ -32,6 +32,7 @@ struct sheet_column {
 	enum sheet_type type;
 	unsigned
 		width; /* terminal columns in tables; 0: as wide as its type needs, for texts a share of what is left */
+	const char *object; /* the JSON object that it and its neighbours of the same are members of; NULL: none */
 };
 
 struct cell {

@@ -12,13 +12,6 @@
  * corrected time and, at the same time, of arrival.
  */
 
-int text_compare(struct text a, struct text b)
-{
-	size_t len = a.len < b.len ? a.len : b.len;
-	int order = len ? memcmp(a.at, b.at, len) : 0;
-	return order ? order : a.len < b.len ? -1 : a.len > b.len;
-}
-
 static int compare_numbers(uint64_t a, uint64_t b)
 {
 	return a < b ? -1 : a > b;

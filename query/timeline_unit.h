@@ -188,7 +188,6 @@ int moment_by_arrival(const struct moment *a, const struct moment *b); /* store,
 /* Order of pointers to moments, for qsort: corrected time, then arrival. */
 int moment_by_time(const void *a, const void *b);
 int moment_by_id(const void *a, const void *b);
-int text_compare(struct text a, struct text b);
 /* The moment that stands in the tree for this one: the leader of its first attempt. */
 struct moment *moment_shown(struct moment *moment);
 

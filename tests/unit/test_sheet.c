@@ -18,9 +18,9 @@ static enum status write_bytes(void *context, const void *bytes, size_t len)
 static const struct sheet_column columns[] = {
 	{"name", "NAME", SHEET_TEXT, 0},
 	{"calls", "CALLS", SHEET_COUNT, 0},
-	{"error_rate", "ERROR %", SHEET_SHARE, 0},
-	{"p99_ns", "P99", SHEET_DURATION, 0},
-	{"last", "LAST", SHEET_TIME, 0},
+	{"error_rate", "ERROR %", SHEET_SHARE, 0, "figures"},
+	{"p99_ns", "P99", SHEET_DURATION, 0, "figures"},
+	{"last", "LAST", SHEET_TIME, 0, "seen"},
 	{"users", "USERS", SHEET_LIST, 20},
 	{"schema", NULL, SHEET_JSON, 0},
 	{"removed", NULL, SHEET_BOOL, 0},
@@ -57,10 +57,12 @@ static void json_is_exact_and_has_the_coverage(void **state)
 	(void)state;
 	const char *text = shown(OUTPUT_JSON);
 	static const char items[] =
-		"{\"items\":[{\"name\":\"read, \\\"file\\\"\",\"calls\":1234567,\"error_rate\":0.125000,"
-		"\"p99_ns\":2500000000,\"last\":\"2026-11-20T18:40:00Z\",\"users\":[\"=ana\",\"bo\\u001b[2J\"],"
+		"{\"items\":[{\"name\":\"read, \\\"file\\\"\",\"calls\":1234567,\"figures\":{\"error_rate\":0.125000,"
+		"\"p99_ns\":2500000000},\"seen\":{\"last\":\"2026-11-20T18:40:00Z\"},\"users\":[\"=ana\",\"bo\\u001b["
+		"2J\"],"
 		"\"users_more\":3,\"schema\":{\"a\":[1]},\"removed\":true,\"bytes\":2048},\n"
-		"{\"name\":null,\"calls\":null,\"error_rate\":null,\"p99_ns\":null,\"last\":null,\"users\":null,"
+		"{\"name\":null,\"calls\":null,\"figures\":{\"error_rate\":null,\"p99_ns\":null},\"seen\":{\"last\":"
+		"null},\"users\":null,"
 		"\"schema\":null,\"removed\":null,\"bytes\":null}],\"coverage\":{\"complete\":true,";
 	assert_true(strlen(text) > sizeof(items));
 	assert_memory_equal(text, items, sizeof(items) - 1);

@@ -1,0 +1,138 @@
+/*
+ * tally - groups the events that a scan visits by some of their fields, and counts in each group.
+ *
+ *   tally_create(&spec, &tally);  scan_run(scan, tally_visit, tally, …);  tally_groups(…)        or tally_scan for all
+ *
+ * Blocks may be counted in any order, and by several threads with a tally each: tally_sibling makes one more, tally_merge
+ * puts the counts of one into another, and the result is that of one tally that saw all blocks.  A tally itself is used
+ * by one thread at a time.
+ *
+ * A block is counted by its dictionary codes: a row costs some array steps, a text is looked at once per block and group.
+ * Memory is bounded: beyond groups_max groups, or TALLY_BYTES_MAX of texts, further events count in the group "other";
+ * a set lists at most TALLY_SET_MAX values.  Tables are keyed with a secret, so nobody can choose values that collide.
+ *
+ * The `start` of a call that was sent in two stages is not counted, its `end` is.
+ */
+#ifndef MCPLEDGER_QUERY_TALLY_H
+#define MCPLEDGER_QUERY_TALLY_H
+
+#include "durations.h"
+#include "scan.h"
+
+enum {
+	TALLY_KEYS_MAX = 8,
+	TALLY_SETS_MAX = 12,
+	TALLY_SAMPLES_MAX = 4,
+	TALLY_FIELDS_MAX = 4,
+	TALLY_GROUPS_MAX = 10000,
+	TALLY_SET_MAX = 10000,
+	TALLY_VALUE_BYTES_MAX = 1024, /* longer values are grouped by their start */
+	TALLY_SAMPLE_BYTES_MAX = 256 * 1024,
+	TALLY_BYTES_MAX = 128 * 1024 * 1024,
+};
+
+/* What of an event is meant: the first of fields that it has; with a path, the first scalar there in that payload. */
+struct tally_value {
+	uint8_t fields[TALLY_FIELDS_MAX];
+	size_t field_count;
+	struct text path;
+	int64_t bucket_ns; /* numbers are rounded down to a multiple; 0: not */
+	bool unless_first; /* of a key: left out where the event has the first key */
+};
+
+enum tally_when { TALLY_ALWAYS, TALLY_WHEN_ERROR /* as in verdict:error */ };
+
+struct tally_sample {
+	struct tally_value value;
+	enum tally_when when;
+};
+
+/* What is counted beside events and verdicts.  Borrowed as long as its tallies live. */
+struct tally_spec {
+	struct tally_value keys[TALLY_KEYS_MAX];
+	size_t key_count;
+	struct tally_value sets[TALLY_SETS_MAX]; /* which values occur in a group, and how often */
+	size_t set_count;
+	struct tally_sample samples[TALLY_SAMPLES_MAX]; /* the value of the latest event that has it */
+	size_t sample_count;
+	size_t groups_max; /* 0: TALLY_GROUPS_MAX */
+	bool durations, bytes, times;
+	bool calls_alone; /* verdicts, durations and bytes are those of tool calls; other kinds count as events only */
+};
+
+/* An event's place in time: its time, then where it is stored. */
+struct tally_moment {
+	bool known;
+	int64_t time; /* ns */
+	size_t store;
+	uint64_t seq;
+};
+
+struct tally_part {
+	struct text text; /* of a number: its decimal digits; at = NULL: the events have none of the fields */
+	int64_t number;
+	uint8_t field; /* which of the fields it is of; 0: none */
+};
+
+struct tally_counted {
+	struct text text;
+	uint64_t count;
+	uint64_t hash;
+};
+
+struct tally_set {
+	struct tally_counted *values; /* in no order; see tally_set_sort */
+	size_t count;
+	uint32_t *slots; /* 1 + index of a value, by its hash */
+	size_t slot_count;
+	uint64_t unlisted; /* events whose value found no place */
+};
+
+struct tally_group {
+	struct tally_part parts[TALLY_KEYS_MAX];
+	uint64_t events, calls;
+	uint64_t verdicts[VERDICT_COUNT];
+	uint64_t request_bytes, response_bytes;
+	struct durations durations;
+	struct tally_moment first, last, first_error, last_error;
+	struct tally_set *sets;
+	struct tally_latest {
+		struct tally_moment moment;
+		struct text text;
+		size_t room;
+	} * samples;
+	uint64_t hash;
+	struct tally_group *next; /* in its slot */
+};
+
+struct tally;
+enum status tally_create(const struct tally_spec *spec, struct tally **tally) MUST_CHECK;
+enum status tally_sibling(const struct tally *tally, struct tally **sibling) MUST_CHECK;
+void tally_destroy(struct tally **tally);
+
+/* A scan_visit; the context is the tally.  STATUS_DAMAGED: nothing of the block is counted.  STATUS_NO_MEMORY. */
+enum status tally_visit(void *tally, const struct scan_place *place, struct block *block,
+	const uint64_t rows[ROW_WORDS_MAX]) MUST_CHECK;
+/* Adds all that `from`, a sibling, has counted, and destroys it, also on failure. */
+enum status tally_merge(struct tally *into, struct tally **from) MUST_CHECK;
+/* Counts what a scan visits in a new tally, and the events in scan->coverage. */
+enum status tally_scan(
+	const struct scan *scan, const struct tally_spec *spec, struct tally **tally, struct error *error) MUST_CHECK;
+
+/* --- the result; groups live as long as their tally --- */
+
+/* All groups but "other", in no order; they may be reordered. */
+struct tally_group **tally_groups(struct tally *tally, size_t *count);
+/* What was counted beyond the limits (and by tally_fold); no events: nothing was. */
+struct tally_group *tally_other(struct tally *tally);
+/* Leaves the first `keep` groups of tally_groups, in their order now, and counts the others in "other". */
+enum status tally_fold(struct tally *tally, size_t keep) MUST_CHECK;
+
+uint64_t tally_errors(const struct tally_group *group);  /* verdict:error: what counts against the server */
+uint64_t tally_refused(const struct tally_group *group); /* denied, throttled, rejected, cancelled */
+/* The values of a set, the most frequent first; those of equal counts by their bytes. */
+const struct tally_counted *tally_set_sort(struct tally_set *set);
+/* How often a value was counted; 0 where it was not listed. */
+uint64_t tally_set_count(const struct tally_set *set, struct text value);
+
+#endif

@@ -1,0 +1,80 @@
+/* tally_inner - the inside of a tally, for the files that make one up. */
+#ifndef MCPLEDGER_QUERY_TALLY_INNER_H
+#define MCPLEDGER_QUERY_TALLY_INNER_H
+
+#include "tally.h"
+
+enum { TALLY_SLOTS = 32768, TALLY_PAIR_TABLE = 65536, TALLY_PAIR_SLOTS = 2 * BLOCK_ROWS_MAX };
+
+/* Numbers the pairs of two codes that rows have, densely: what groups rows without looking at texts. */
+struct tally_pairs {
+	uint32_t table[TALLY_PAIR_TABLE]; /* 1 + number, by both codes, where they are few */
+	struct tally_pair_slot {
+		uint32_t a, b;
+		uint32_t number; /* 1 + it; 0: free */
+	} slots[TALLY_PAIR_SLOTS];
+	uint32_t first[BLOCK_ROWS_MAX]; /* of each number: the position of its first row */
+};
+
+/* The block in hand.  Position i is the i-th row that counts. */
+struct tally_work {
+	uint32_t rows[BLOCK_ROWS_MAX];
+	uint32_t count;
+	uint32_t group[BLOCK_ROWS_MAX]; /* per position: its group's number in the block */
+	uint32_t pair[BLOCK_ROWS_MAX];
+	uint32_t pair_count[BLOCK_ROWS_MAX];
+	struct tally_group *groups[BLOCK_ROWS_MAX]; /* by that number */
+	uint32_t group_count;
+	struct tally_pairs pairs;
+	struct arena arena;
+};
+
+struct tally {
+	const struct tally_spec *spec;
+	size_t groups_max;
+	uint8_t hash_key[16];
+	struct arena arena;
+	struct tally_group *slots[TALLY_SLOTS];
+	struct tally_group **groups;
+	size_t count, room;
+	struct tally_group *other;
+	struct tally_work *work; /* owned; made by the first visit */
+};
+
+/* --- tally.c --- */
+
+/* The group of these parts, made if there is room for it, else "other".  STATUS_NO_MEMORY. */
+enum status tally_find(struct tally *tally, const struct tally_part *parts, struct tally_group **group) MUST_CHECK;
+bool tally_moment_before(const struct tally_moment *a, const struct tally_moment *b);
+/* Counts a value of a set. */
+enum status tally_set_add(struct tally *tally, struct tally_set *set, struct text value, uint64_t count) MUST_CHECK;
+/* Keeps a sample's text if its moment is later than that of the one there is. */
+enum status tally_keep_latest(struct tally *tally, struct tally_latest *latest, const struct tally_moment *moment,
+	struct text text) MUST_CHECK;
+
+/* --- tally_code.c --- */
+
+/* A value of each row of a block, as a code: 0 = it has none.  Equal values may have several codes. */
+struct tally_codes {
+	const uint32_t *codes; /* per row; NULL: all are 0 */
+	uint32_t limit;        /* codes are below it */
+	size_t field_count;
+	struct tally_coded_field {
+		uint8_t field;
+		uint32_t base; /* what its codes begin with: base + 1 is its first */
+		const struct text *texts;
+		const int64_t *numbers; /* by code; NULL: texts */
+	} fields[TALLY_FIELDS_MAX];
+};
+
+/* Everything lives until the block is closed or the arena is cleared.  STATUS_DAMAGED, STATUS_NO_MEMORY. */
+enum status tally_read_codes(const struct tally_value *value, struct block *block, struct arena *arena,
+	struct tally_codes *codes) MUST_CHECK;
+static inline uint32_t tally_code(const struct tally_codes *codes, uint32_t row)
+{
+	return codes->codes ? codes->codes[row] : 0;
+}
+/* What a code stands for; digits holds a number's text. */
+struct tally_part tally_decode(const struct tally_codes *codes, uint32_t code, char digits[24]);
+
+#endif

@@ -1,0 +1,371 @@
+/*
+ * Counting a block.  First every column that the spec needs is decoded, so that a damaged one leaves nothing half
+ * counted; then each row that counts gets its group's number (by codes alone), each number its group (by texts, once),
+ * and each figure runs over the rows by itself.
+ */
+#include <stdlib.h>
+
+#include "tally_inner.h"
+
+enum { WORK_BYTES_MAX = 64 * 1024 * 1024 };
+
+struct columns {
+	size_t store;
+	uint64_t first_seq;
+	struct tally_codes keys[TALLY_KEYS_MAX], sets[TALLY_SETS_MAX], samples[TALLY_SAMPLES_MAX];
+	struct tally_codes kind, stage, verdict;
+	struct column time, recv_time, duration, request, response;
+	/* Of each position: its verdict, and whether the figures of calls are taken from it. */
+	uint8_t verdicts[BLOCK_ROWS_MAX];
+	bool counts[BLOCK_ROWS_MAX];
+};
+
+static enum status work_of(struct tally *tally, struct tally_work **work)
+{
+	if (tally->work == NULL) {
+		tally->work = calloc(1, sizeof(*tally->work));
+		if (tally->work == NULL)
+			return STATUS_NO_MEMORY;
+		arena_init(&tally->work->arena, WORK_BYTES_MAX);
+	}
+	arena_clear(&tally->work->arena);
+	*work = tally->work;
+	return STATUS_OK;
+}
+
+/* --- reading --- */
+
+static enum status read_column(struct block *block, unsigned field, struct column *column)
+{
+	*column = (struct column){0};
+	enum status status = block_column(block, field, column);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status read_one(struct block *block, unsigned field, struct arena *arena, struct tally_codes *codes)
+{
+	struct tally_value value = {.fields = {(uint8_t)field}, .field_count = 1};
+	return tally_read_codes(&value, block, arena, codes);
+}
+
+static enum status read_figures(const struct tally_spec *spec, struct block *block, struct columns *columns)
+{
+	enum status status = STATUS_OK;
+	if (spec->durations)
+		status = read_column(block, FIELD_DURATION_NS, &columns->duration);
+	if (spec->bytes && status == STATUS_OK)
+		status = read_column(block, FIELD_REQUEST, &columns->request);
+	if (spec->bytes && status == STATUS_OK)
+		status = read_column(block, FIELD_RESPONSE, &columns->response);
+	if ((spec->times || spec->sample_count > 0) && status == STATUS_OK)
+		status = read_column(block, FIELD_TIME, &columns->time);
+	if ((spec->times || spec->sample_count > 0) && status == STATUS_OK)
+		status = read_column(block, FIELD_RECV_TIME, &columns->recv_time);
+	return status;
+}
+
+static enum status read_columns(
+	const struct tally_spec *spec, struct block *block, struct arena *arena, struct columns *columns)
+{
+	enum status status = read_one(block, FIELD_STAGE, arena, &columns->stage);
+	if (status == STATUS_OK)
+		status = read_one(block, FIELD_VERDICT, arena, &columns->verdict);
+	if (status == STATUS_OK)
+		status = read_one(block, FIELD_KIND, arena, &columns->kind);
+	for (size_t i = 0; i < spec->key_count && status == STATUS_OK; i++)
+		status = tally_read_codes(&spec->keys[i], block, arena, &columns->keys[i]);
+	for (size_t i = 0; i < spec->set_count && status == STATUS_OK; i++)
+		status = tally_read_codes(&spec->sets[i], block, arena, &columns->sets[i]);
+	for (size_t i = 0; i < spec->sample_count && status == STATUS_OK; i++)
+		status = tally_read_codes(&spec->samples[i].value, block, arena, &columns->samples[i]);
+	return status == STATUS_OK ? read_figures(spec, block, columns) : status;
+}
+
+/* --- which rows, which groups --- */
+
+/* For each code of a text field whether it stands for a text; NULL: no memory. */
+static const bool *codes_that_are(const struct tally_codes *codes, struct text text, struct arena *arena)
+{
+	bool *are = arena_calloc(arena, codes->limit, sizeof(*are));
+	for (uint32_t code = 1; are && code < codes->limit; code++)
+		are[code] = text_equal(codes->fields[0].texts[code], text);
+	return are;
+}
+
+static enum status list_rows(struct tally_work *work, const struct columns *columns, const uint64_t rows[ROW_WORDS_MAX])
+{
+	const bool *are_start = codes_that_are(&columns->stage, TEXT("start"), &work->arena);
+	if (are_start == NULL)
+		return STATUS_NO_MEMORY;
+	work->count = 0;
+	for (uint32_t word = 0; word < ROW_WORDS_MAX; word++) {
+		for (uint64_t bits = rows[word]; bits; bits &= bits - 1) {
+			uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(bits);
+			if (!are_start[tally_code(&columns->stage, row)])
+				work->rows[work->count++] = row;
+		}
+	}
+	return STATUS_OK;
+}
+
+static uint32_t number_by_table(struct tally_pairs *pairs, uint32_t at, uint32_t position, uint32_t *count)
+{
+	if (pairs->table[at] == 0) {
+		pairs->first[*count] = position;
+		pairs->table[at] = ++*count;
+	}
+	return pairs->table[at] - 1;
+}
+
+static uint32_t number_by_slots(struct tally_pairs *pairs, uint32_t a, uint32_t b, uint32_t position, uint32_t *count)
+{
+	uint64_t hash = ((uint64_t)a << 32 | b) * UINT64_C(0x9e3779b97f4a7c15);
+	size_t at = (hash ^ hash >> 32) % TALLY_PAIR_SLOTS;
+	struct tally_pair_slot *slot = &pairs->slots[at];
+	while (slot->number && (slot->a != a || slot->b != b)) {
+		at = (at + 1) % TALLY_PAIR_SLOTS;
+		slot = &pairs->slots[at];
+	}
+	if (slot->number == 0) {
+		pairs->first[*count] = position;
+		*slot = (struct tally_pair_slot){a, b, ++*count};
+	}
+	return slot->number - 1;
+}
+
+/*
+ * For each position, the number of the pair (a[position], the row's code); a has numbers below a_limit.  numbers may be
+ * a.  Returns how many pairs there are; pairs->first has a position of each.
+ */
+static uint32_t number_pairs(struct tally_work *work, const uint32_t *a, uint32_t a_limit,
+	const struct tally_codes *codes, uint32_t *numbers)
+{
+	struct tally_pairs *pairs = &work->pairs;
+	uint32_t count = 0;
+	bool few = (uint64_t)a_limit * codes->limit <= TALLY_PAIR_TABLE;
+	if (few)
+		memset(pairs->table, 0, (size_t)a_limit * codes->limit * sizeof(pairs->table[0]));
+	else
+		memset(pairs->slots, 0, sizeof(pairs->slots));
+	for (uint32_t i = 0; i < work->count; i++) {
+		uint32_t code = tally_code(codes, work->rows[i]);
+		numbers[i] = few ? number_by_table(pairs, a[i] * codes->limit + code, i, &count)
+				 : number_by_slots(pairs, a[i], code, i, &count);
+	}
+	return count;
+}
+
+/* The parts of the row at a position. */
+static void parts_of(const struct tally_spec *spec, const struct columns *columns, uint32_t row,
+	struct tally_part parts[TALLY_KEYS_MAX], char digits[TALLY_KEYS_MAX][24])
+{
+	for (size_t i = 0; i < spec->key_count; i++) {
+		uint32_t code = tally_code(&columns->keys[i], row);
+		if (spec->keys[i].unless_first && parts[0].field)
+			code = 0;
+		parts[i] = tally_decode(&columns->keys[i], code, digits[i]);
+	}
+}
+
+static enum status group_rows(struct tally *tally, struct tally_work *work, const struct columns *columns)
+{
+	const struct tally_spec *spec = tally->spec;
+	work->group_count = 1;
+	memset(work->group, 0, work->count * sizeof(work->group[0]));
+	work->pairs.first[0] = 0;
+	for (size_t i = 0; i < spec->key_count; i++)
+		work->group_count = number_pairs(work, work->group, work->group_count, &columns->keys[i], work->group);
+	for (uint32_t number = 0; number < work->group_count; number++) {
+		struct tally_part parts[TALLY_KEYS_MAX] = {{.field = 0}};
+		char digits[TALLY_KEYS_MAX][24];
+		parts_of(spec, columns, work->rows[work->pairs.first[number]], parts, digits);
+		enum status status = tally_find(tally, parts, &work->groups[number]);
+		if (status != STATUS_OK)
+			return status;
+	}
+	return STATUS_OK;
+}
+
+/* --- figures --- */
+
+static inline struct tally_group *group_at(const struct tally_work *work, uint32_t position)
+{
+	return work->groups[work->group[position]];
+}
+
+static enum status judge(const struct tally_spec *spec, struct tally_work *work, struct columns *columns)
+{
+	uint8_t *verdicts = arena_alloc(&work->arena, columns->verdict.limit);
+	const bool *are_calls = codes_that_are(&columns->kind, TEXT("tool_call"), &work->arena);
+	if (verdicts == NULL || are_calls == NULL)
+		return STATUS_NO_MEMORY;
+	verdicts[0] = VERDICT_UNKNOWN;
+	for (uint32_t code = 1; code < columns->verdict.limit; code++) {
+		enum verdict verdict = verdict_find(columns->verdict.fields[0].texts[code]);
+		verdicts[code] = (uint8_t)(verdict < VERDICT_COUNT ? verdict : VERDICT_UNKNOWN);
+	}
+	for (uint32_t i = 0; i < work->count; i++) {
+		uint32_t row = work->rows[i];
+		bool is_call = are_calls[tally_code(&columns->kind, row)];
+		columns->verdicts[i] = verdicts[tally_code(&columns->verdict, row)];
+		columns->counts[i] = is_call || !spec->calls_alone;
+		struct tally_group *group = group_at(work, i);
+		group->events++;
+		group->calls += is_call;
+		group->verdicts[columns->verdicts[i]] += columns->counts[i];
+	}
+	return STATUS_OK;
+}
+
+static enum status add_durations(const struct tally_work *work, const struct columns *columns)
+{
+	const struct column *duration = &columns->duration;
+	enum status status = STATUS_OK;
+	for (uint32_t i = 0; i < work->count && status == STATUS_OK; i++) {
+		uint32_t row = work->rows[i];
+		if (row < duration->rows && row_is_set(duration->present, row) && columns->counts[i])
+			status = durations_add(&group_at(work, i)->durations, duration->numbers[row]);
+	}
+	return status;
+}
+
+static size_t payload_bytes(const struct column *column, uint32_t row)
+{
+	return row < column->rows ? column->entries[column->codes[row]].len : 0;
+}
+
+static void add_bytes(const struct tally_work *work, const struct columns *columns)
+{
+	for (uint32_t i = 0; i < work->count; i++) {
+		struct tally_group *group = group_at(work, i);
+		if (!columns->counts[i])
+			continue;
+		group->request_bytes += payload_bytes(&columns->request, work->rows[i]);
+		group->response_bytes += payload_bytes(&columns->response, work->rows[i]);
+	}
+}
+
+static bool moment_of(const struct columns *columns, uint32_t row, struct tally_moment *moment)
+{
+	const struct column *column = &columns->time;
+	if (row >= column->rows || !row_is_set(column->present, row))
+		column = &columns->recv_time;
+	if (row >= column->rows || !row_is_set(column->present, row))
+		return false;
+	*moment = (struct tally_moment){true, column->numbers[row], columns->store, columns->first_seq + row};
+	return true;
+}
+
+static inline void stretch(struct tally_moment *first, struct tally_moment *last, const struct tally_moment *moment)
+{
+	if (!first->known || tally_moment_before(moment, first))
+		*first = *moment;
+	if (!last->known || tally_moment_before(last, moment))
+		*last = *moment;
+}
+
+static void add_times(const struct tally_work *work, const struct columns *columns)
+{
+	struct tally_moment moment;
+	for (uint32_t i = 0; i < work->count; i++) {
+		struct tally_group *group = group_at(work, i);
+		if (!moment_of(columns, work->rows[i], &moment))
+			continue;
+		stretch(&group->first, &group->last, &moment);
+		if (columns->counts[i] && verdict_is_error((enum verdict)columns->verdicts[i]))
+			stretch(&group->first_error, &group->last_error, &moment);
+	}
+}
+
+static enum status add_set(struct tally *tally, struct tally_work *work, const struct tally_codes *codes, size_t set)
+{
+	if (codes->codes == NULL)
+		return STATUS_OK;
+	uint32_t count = number_pairs(work, work->group, work->group_count, codes, work->pair);
+	memset(work->pair_count, 0, count * sizeof(work->pair_count[0]));
+	for (uint32_t i = 0; i < work->count; i++)
+		work->pair_count[work->pair[i]]++;
+	enum status status = STATUS_OK;
+	for (uint32_t pair = 0; pair < count && status == STATUS_OK; pair++) {
+		char digits[24];
+		uint32_t position = work->pairs.first[pair];
+		struct tally_part part = tally_decode(codes, tally_code(codes, work->rows[position]), digits);
+		if (part.field)
+			status = tally_set_add(
+				tally, &group_at(work, position)->sets[set], part.text, work->pair_count[pair]);
+	}
+	return status;
+}
+
+/* The latest row of each group in the block first, so that a text is copied once for each. */
+static enum status add_sample(
+	struct tally *tally, struct tally_work *work, const struct columns *columns, size_t sample)
+{
+	const struct tally_codes *codes = &columns->samples[sample];
+	bool errors = tally->spec->samples[sample].when == TALLY_WHEN_ERROR;
+	struct tally_moment *latest = arena_calloc(&work->arena, work->group_count, sizeof(*latest));
+	uint32_t *rows = arena_alloc(&work->arena, work->group_count * sizeof(*rows));
+	struct tally_moment moment;
+	if (codes->codes == NULL)
+		return STATUS_OK;
+	if (latest == NULL || rows == NULL)
+		return STATUS_NO_MEMORY;
+	for (uint32_t i = 0; i < work->count; i++) {
+		uint32_t row = work->rows[i];
+		uint32_t group = work->group[i];
+		if (codes->codes[row] == 0 || (errors && !verdict_is_error((enum verdict)columns->verdicts[i])) ||
+			!moment_of(columns, row, &moment))
+			continue;
+		if (!latest[group].known || tally_moment_before(&latest[group], &moment)) {
+			latest[group] = moment;
+			rows[group] = row;
+		}
+	}
+	enum status status = STATUS_OK;
+	for (uint32_t group = 0; group < work->group_count && status == STATUS_OK; group++) {
+		char digits[24];
+		if (!latest[group].known)
+			continue;
+		struct tally_part part = tally_decode(codes, codes->codes[rows[group]], digits);
+		status = tally_keep_latest(tally, &work->groups[group]->samples[sample], &latest[group], part.text);
+	}
+	return status;
+}
+
+static enum status count_rows(struct tally *tally, struct tally_work *work, struct columns *columns)
+{
+	const struct tally_spec *spec = tally->spec;
+	enum status status = group_rows(tally, work, columns);
+	if (status == STATUS_OK)
+		status = judge(spec, work, columns);
+	if (status == STATUS_OK && spec->durations)
+		status = add_durations(work, columns);
+	if (status == STATUS_OK && spec->bytes)
+		add_bytes(work, columns);
+	if (status == STATUS_OK && spec->times)
+		add_times(work, columns);
+	for (size_t i = 0; i < spec->set_count && status == STATUS_OK; i++)
+		status = add_set(tally, work, &columns->sets[i], i);
+	for (size_t i = 0; i < spec->sample_count && status == STATUS_OK; i++)
+		status = add_sample(tally, work, columns, i);
+	return status;
+}
+
+enum status tally_visit(
+	void *context, const struct scan_place *place, struct block *block, const uint64_t rows[ROW_WORDS_MAX])
+{
+	struct tally *tally = context;
+	struct tally_work *work = NULL;
+	enum status status = work_of(tally, &work);
+	if (status != STATUS_OK)
+		return status;
+	struct columns *columns = arena_calloc(&work->arena, 1, sizeof(*columns));
+	if (columns == NULL)
+		return STATUS_NO_MEMORY;
+	columns->store = place->store;
+	columns->first_seq = block_first_seq(block);
+	status = read_columns(tally->spec, block, &work->arena, columns);
+	if (status == STATUS_OK)
+		status = list_rows(work, columns, rows);
+	return status == STATUS_OK && work->count > 0 ? count_rows(tally, work, columns) : status;
+}
