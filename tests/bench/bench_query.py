@@ -44,7 +44,7 @@ class Stream:
             line = json.dumps(event, separators=(",", ":"))
             sessions[event["session_id"]] += 1
             found["rare"] += f"account = {RARE.split()[1]} " in line
-            found["common"] += COMMON in line
+            found["common"] += COMMON in line or COMMON.replace(" ", ", ") in line
             found["groups", event["server"]["name"], event["target"]["name"]] += 1
             if number == self.events // 2:
                 self.facts.update(id=event["id"], session=event["session_id"])
