@@ -125,6 +125,7 @@ enum status cli_scan(struct cli *cli, struct scan *scan)
 	made.deadline = cli->deadline;
 	made.gives_up = cli->gives_up;
 	made.asker = cli->asker;
+	made.threads = cli->threads;
 	const struct scan all = made;
 	enum status status = read_time(cli, "since", cli->options.since, &all, &made.since);
 	if (status == STATUS_OK)

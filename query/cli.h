@@ -30,6 +30,7 @@ struct cli {
 	int64_t now, deadline; /* see struct scan */
 	bool (*gives_up)(const void *asker);
 	const void *asker;
+	unsigned threads; /* see struct scan */
 	struct error error;
 };
 

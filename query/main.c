@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli_help.h"
+#include "lanes.h"
 #include "printable.h"
 
 static const struct {
@@ -75,6 +76,7 @@ static enum exit_code run(const struct verb *verb, const struct options *options
 	}
 	cli_init(&cli, options, output_write_fd, &fd);
 	cli.words = join_words(options, &cli.arena);
+	cli.threads = lanes_processors();
 	cli.out.width = terminal_width(verb->reads ? ANSWER_COLUMNS : HELP_COLUMNS);
 	cli.out.color = isatty(STDOUT_FILENO) && (no_color == NULL || no_color[0] == 0);
 	enum exit_code code = run_verb(&cli, verb);

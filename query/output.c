@@ -42,6 +42,14 @@ enum status output_flush(struct output *output)
 	return output->failed;
 }
 
+enum status output_pass(struct output *output, struct text bytes)
+{
+	enum status status = output_flush(output);
+	if (status == STATUS_OK && bytes.len > 0)
+		output->failed = output->write(output->context, bytes.at, bytes.len);
+	return output->failed;
+}
+
 enum status output_step(struct output *output)
 {
 	if (output->text.len < PIECE_BYTES && buf_status(&output->text) == STATUS_OK)

@@ -30,6 +30,8 @@ void output_finish(struct output *output);
 enum status output_write_fd(void *context, const void *bytes, size_t len);
 /* Passes on what is there once it is a large piece. */
 enum status output_step(struct output *output) MUST_CHECK;
+/* Passes on all that is there, then bytes from elsewhere. */
+enum status output_pass(struct output *output, struct text bytes) MUST_CHECK;
 /* Passes on all that is there. */
 enum status output_flush(struct output *output) MUST_CHECK;
 

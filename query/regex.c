@@ -1,6 +1,8 @@
 #include "regex.h"
 
 #include <assert.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "regex_words.h"
@@ -24,23 +26,40 @@ enum {
 	HEAP_KIB_MAX = 16 * 1024,
 	JIT_STACK_BYTES = 32 * 1024,
 	JIT_STACK_BYTES_MAX = 512 * 1024,
+	ASKERS_MAX = 8,
+};
+
+/* What a match writes to; whoever asks takes one. */
+struct asker {
+	atomic_bool taken;
+	pcre2_match_data *data; /* NULL: not yet made */
+	pcre2_match_context *limits;
+	pcre2_jit_stack *stack; /* NULL: the interpreter */
 };
 
 struct regex {
 	pcre2_code *code;
-	pcre2_match_data *data;
-	pcre2_match_context *limits;
-	pcre2_jit_stack *stack; /* NULL: the interpreter */
+	bool has_jit;
+	struct asker askers[ASKERS_MAX];
 	size_t words;
 	struct text word[REGEX_WORDS_MAX];
 };
 
+static void finish_asker(struct asker *asker)
+{
+	pcre2_jit_stack_free(asker->stack);
+	pcre2_match_context_free(asker->limits);
+	pcre2_match_data_free(asker->data);
+	asker->stack = NULL;
+	asker->limits = NULL;
+	asker->data = NULL;
+}
+
 static void finish(void *object)
 {
 	struct regex *regex = object;
-	pcre2_jit_stack_free(regex->stack);
-	pcre2_match_context_free(regex->limits);
-	pcre2_match_data_free(regex->data);
+	for (unsigned i = 0; i < ASKERS_MAX; i++)
+		finish_asker(&regex->askers[i]);
 	pcre2_code_free(regex->code);
 }
 
@@ -65,18 +84,20 @@ static enum status compile_code(
 }
 
 /* Without JIT code, and without a stack for it, the interpreter does. */
-static enum status prepare(struct regex *regex)
+static enum status prepare(const struct regex *regex, struct asker *asker)
 {
-	regex->data = pcre2_match_data_create(1, NULL);
-	regex->limits = pcre2_match_context_create(NULL);
-	if (regex->data == NULL || regex->limits == NULL)
+	asker->limits = pcre2_match_context_create(NULL);
+	asker->data = pcre2_match_data_create(1, NULL);
+	if (asker->data == NULL || asker->limits == NULL) {
+		finish_asker(asker);
 		return STATUS_NO_MEMORY;
-	pcre2_set_depth_limit(regex->limits, DEPTH_MAX);
-	pcre2_set_heap_limit(regex->limits, HEAP_KIB_MAX);
-	if (pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE) == 0)
-		regex->stack = pcre2_jit_stack_create(JIT_STACK_BYTES, JIT_STACK_BYTES_MAX, NULL);
-	if (regex->stack)
-		pcre2_jit_stack_assign(regex->limits, NULL, regex->stack);
+	}
+	pcre2_set_depth_limit(asker->limits, DEPTH_MAX);
+	pcre2_set_heap_limit(asker->limits, HEAP_KIB_MAX);
+	if (regex->has_jit)
+		asker->stack = pcre2_jit_stack_create(JIT_STACK_BYTES, JIT_STACK_BYTES_MAX, NULL);
+	if (asker->stack)
+		pcre2_jit_stack_assign(asker->limits, NULL, asker->stack);
 	return STATUS_OK;
 }
 
@@ -92,8 +113,10 @@ enum status regex_compile(
 		pcre2_set_parens_nest_limit(rules, NESTING_MAX);
 		status = compile_code(pattern, any_case, rules, made, error);
 	}
-	if (status == STATUS_OK)
-		status = prepare(made);
+	if (status == STATUS_OK) {
+		made->has_jit = pcre2_jit_compile(made->code, PCRE2_JIT_COMPLETE) == 0;
+		status = prepare(made, &made->askers[0]);
+	}
 	if (status == STATUS_OK)
 		status = regex_words_find(pattern, any_case, arena, made->word, &made->words);
 	pcre2_compile_context_free(rules);
@@ -102,19 +125,34 @@ enum status regex_compile(
 	return status;
 }
 
-static int match(struct regex *regex, struct text text, uint32_t options)
+/* One that nobody else has; waits where there are more who ask than ASKERS_MAX. */
+static struct asker *take_asker(struct regex *regex)
+{
+	for (unsigned i = 0;; i++) {
+		if (!atomic_exchange_explicit(&regex->askers[i % ASKERS_MAX].taken, true, memory_order_acquire))
+			return &regex->askers[i % ASKERS_MAX];
+		if (i % ASKERS_MAX == ASKERS_MAX - 1)
+			(void)sched_yield();
+	}
+}
+
+static int match(const struct regex *regex, const struct asker *asker, struct text text, uint32_t options)
 {
 	uint64_t steps = STEPS_MAX + (uint64_t)text.len * STEPS_PER_BYTE;
-	pcre2_set_match_limit(regex->limits, steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX);
+	pcre2_set_match_limit(asker->limits, steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX);
 	return pcre2_match(
-		regex->code, (PCRE2_SPTR)(text.at ? text.at : ""), text.len, 0, options, regex->data, regex->limits);
+		regex->code, (PCRE2_SPTR)(text.at ? text.at : ""), text.len, 0, options, asker->data, asker->limits);
 }
 
 enum status regex_find(struct regex *regex, struct text text)
 {
-	int found = match(regex, text, 0);
+	struct asker *asker = take_asker(regex);
+	int found = PCRE2_ERROR_NOMEMORY;
+	if (asker->data || prepare(regex, asker) == STATUS_OK)
+		found = match(regex, asker, text, 0);
 	if (found == PCRE2_ERROR_JIT_STACKLIMIT)
-		found = match(regex, text, PCRE2_NO_JIT);
+		found = match(regex, asker, text, PCRE2_NO_JIT);
+	atomic_store_explicit(&asker->taken, false, memory_order_release);
 	if (found >= 0)
 		return STATUS_OK;
 	switch (found) {

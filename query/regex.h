@@ -3,8 +3,8 @@
  *
  * Perl's syntax (PCRE2), without \C and callouts.  Texts are taken as UTF-8; bytes of a text that are no UTF-8 match
  * nothing and end nothing.  What is not anchored is looked for anywhere in a text.  Work and memory are limited: a search
- * that comes to a limit fails, it never says "no match".  A regex lives as long as its arena, and belongs to one thread
- * at a time.
+ * that comes to a limit fails, it never says "no match".  A regex lives as long as its arena; once it is compiled, any
+ * number of threads may ask it at once.
  */
 #ifndef MCPLEDGER_QUERY_REGEX_H
 #define MCPLEDGER_QUERY_REGEX_H

@@ -1,11 +1,36 @@
 #include "scan.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
+#include "lanes.h"
 #include "plan.h"
 #include "timestamp.h"
 
-enum { SCRATCH_BYTES_MAX = 96 * 1024 * 1024, TAIL_PARTS_MAX = 65536 };
+enum {
+	SCRATCH_BYTES_MAX = 96 * 1024 * 1024,
+	TAIL_PARTS_MAX = 65536,
+	BATCH_RAW_BYTES_MAX =
+		24 * 1024 * 1024,    /* of blocks open at once, before encoding: no more are added beyond it */
+	RENEW_NS = 10 * 1000 * 1000, /* blocks that are passed over need no newer view each */
+};
+
+struct run;
+
+/* A block on its way: opened and matched on any thread, then visited in its turn. */
+struct lane {
+	struct run *run;
+	struct store_unit unit;
+	uint64_t seq_first, seq_last; /* what of the unit was not met before, and is asked for */
+	struct block *block;
+	uint64_t rows[ROW_WORDS_MAX];
+	bool wanted;    /* some row is */
+	uint32_t asked; /* rows; this and the times are for explain */
+	int64_t match_ns, work_ns;
+	enum status status;
+	struct error error;
+	struct arena scratch;
+};
 
 /* A scan under way. tenants, time and filter are one condition, so that rows and summaries meet them alike. */
 struct run {
@@ -15,13 +40,18 @@ struct run {
 	struct wanted *tenants; /* owned */
 	const struct scan_store *store;
 	struct scan_place place;
-	struct arena scratch;
-	scan_visit *visit;
+	scan_visit *visit; /* or: */
+	scan_work *work;
+	scan_gather *gather; /* may be NULL */
 	void *context;
 	struct error *error;
-	uint64_t segment_number;   /* of the unit in hand */
-	uint64_t first, last;      /* the seqs that are asked for and were not met yet */
-	struct explain_pass *pass; /* NULL: nobody asks */
+	struct explain_pass *pass;   /* NULL: nobody asks */
+	struct lanes *threads;       /* NULL until there is something to share */
+	pthread_mutex_t reader_lock; /* for payloads, which lanes fetch while they run */
+	struct lane lanes[SCAN_LANES_MAX];
+	unsigned batch, batch_max; /* blocks in hand, and how many there may be */
+	size_t batch_bytes;
+	int64_t renewed_at; /* 0: the reader's view must be renewed */
 };
 
 struct scan scan_all(struct store_reader *reader)
@@ -80,9 +110,14 @@ static void add_condition(struct run *run, struct condition *condition)
 
 static enum status run_init(struct run *run, const struct scan *scan)
 {
-	*run = (struct run){.scan = scan};
+	run->scan = scan;
 	run->all.type = CONDITION_AND;
-	arena_init(&run->scratch, SCRATCH_BYTES_MAX);
+	run->batch_max = 1;
+	pthread_mutex_init(&run->reader_lock, NULL);
+	for (unsigned i = 0; i < SCAN_LANES_MAX; i++) {
+		run->lanes[i].run = run;
+		arena_init(&run->lanes[i].scratch, SCRATCH_BYTES_MAX);
+	}
 	if (scan->tenants) {
 		run->tenants = calloc(scan->tenant_count + 1, sizeof(*run->tenants));
 		if (run->tenants == NULL)
@@ -117,7 +152,10 @@ static enum status run_init(struct run *run, const struct scan *scan)
 static void run_finish(struct run *run)
 {
 	free(run->tenants);
-	arena_finish(&run->scratch);
+	lanes_close(&run->threads);
+	for (unsigned i = 0; i < SCAN_LANES_MAX; i++)
+		arena_finish(&run->lanes[i].scratch);
+	pthread_mutex_destroy(&run->reader_lock);
 }
 
 /* --- is a block worth reading? --- */
@@ -138,14 +176,18 @@ static enum skip ask_summary(const struct run *run, const struct summary *summar
 	return skip;
 }
 
-static bool worth_reading(struct run *run, const struct store_unit *unit)
+/* *raw_bytes: of the block before encoding; where that is not known, more than is read together with others. */
+static bool worth_reading(struct run *run, const struct store_unit *unit, size_t *raw_bytes)
 {
 	struct summary *summary = NULL;
 	const struct condition *why = NULL;
 	int64_t start = clock_of(run);
 	enum skip skip = SKIP_NOT;
-	if (summary_open(unit->summary, &summary) == STATUS_OK)
+	*raw_bytes = BATCH_RAW_BYTES_MAX;
+	if (summary_open(unit->summary, &summary) == STATUS_OK) {
+		*raw_bytes = summary_bytes_raw(summary);
 		skip = ask_summary(run, summary, &why);
+	}
 	summary_close(&summary);
 	if (run->pass) {
 		explain_block(run->pass, unit->first_seq, unit->count, skip, why && skip != SKIP_NOT ? why->column : 0);
@@ -158,19 +200,23 @@ static bool worth_reading(struct run *run, const struct store_unit *unit)
 
 static enum status get_payload(void *context, const uint8_t key[32], struct arena *arena, struct text *payload)
 {
-	const struct run *run = context;
-	return store_reader_payload(run->store->reader, run->segment_number, key, arena, payload);
+	struct lane *lane = context;
+	struct run *run = lane->run;
+	pthread_mutex_lock(&run->reader_lock);
+	enum status status = store_reader_payload(run->store->reader, lane->unit.segment_number, key, arena, payload);
+	pthread_mutex_unlock(&run->reader_lock);
+	return status;
 }
 
 /* The rows of a block whose seq is asked for, and was not met before (in tail chunks that were sealed meanwhile). */
-static bool rows_in_range(const struct run *run, const struct block *block, uint64_t rows[ROW_WORDS_MAX])
+static bool rows_in_range(const struct lane *lane, const struct block *block, uint64_t rows[ROW_WORDS_MAX])
 {
 	uint64_t first = block_first_seq(block);
 	uint32_t count = block_count(block);
 	bool any = false;
 	memset(rows, 0, ROW_WORDS_MAX * sizeof(rows[0]));
 	for (uint32_t row = 0; row < count && row < BLOCK_ROWS_MAX; row++) {
-		if (first + row >= run->first && first + row <= run->last) {
+		if (first + row >= lane->seq_first && first + row <= lane->seq_last) {
 			rows[row / 64] |= UINT64_C(1) << (row % 64);
 			any = true;
 		}
@@ -178,53 +224,113 @@ static bool rows_in_range(const struct run *run, const struct block *block, uint
 	return any;
 }
 
-static enum status visit_block(struct run *run, struct block *block)
+/* Finds the wanted rows of the lane's block and, where the visit is divided, works on them. */
+static enum status work_on_block(struct lane *lane)
 {
-	uint64_t rows[ROW_WORDS_MAX];
-	if (!rows_in_range(run, block, rows))
-		return STATUS_OK;
-	block_set_payload_source(block, (struct payload_source){get_payload, run});
-	struct match match = {.block = block,
-		.store_id = run->place.store_id,
-		.scratch = &run->scratch,
-		.deadline = run->scan->deadline,
-		.error = run->error};
-	int64_t start = clock_of(run);
-	if (run->pass)
-		run->pass->rows += row_count(rows);
-	enum status status = match_rows(&match, &run->all, rows);
-	int64_t matched = clock_of(run);
+	struct run *run = lane->run;
 	uint32_t row = 0;
-	if (status == STATUS_OK && row_next(rows, &row))
-		status = run->visit(run->context, &run->place, block, rows);
-	if (run->pass) {
-		run->pass->found += row_count(rows);
-		run->pass->match_ns += matched - start;
-		run->pass->answer_ns += clock_of(run) - matched;
-	}
+	lane->asked = 0;
+	lane->match_ns = lane->work_ns = 0;
+	if (!rows_in_range(lane, lane->block, lane->rows))
+		return STATUS_OK;
+	block_set_payload_source(lane->block, (struct payload_source){get_payload, lane});
+	struct match match = {.block = lane->block,
+		.store_id = run->place.store_id,
+		.scratch = &lane->scratch,
+		.deadline = run->scan->deadline,
+		.error = &lane->error};
+	int64_t start = clock_of(run);
+	lane->asked = run->pass ? row_count(lane->rows) : 0;
+	enum status status = match_rows(&match, &run->all, lane->rows);
+	int64_t matched = clock_of(run);
+	lane->wanted = status == STATUS_OK && row_next(lane->rows, &row);
+	if (lane->wanted && run->work)
+		status = run->work(run->context, (unsigned)(lane - run->lanes), &run->place, lane->block, lane->rows);
+	lane->match_ns = matched - start;
+	lane->work_ns = clock_of(run) - matched;
 	return status;
 }
 
-static enum status visit_sealed(struct run *run, const struct store_unit *unit)
+/* What is left to do in order; closes the block. */
+static enum status end_block(struct lane *lane)
 {
-	struct block *block = NULL;
-	enum status status = block_open(unit->bytes, &block, run->error);
-	if (status == STATUS_OK)
-		status = visit_block(run, block);
-	block_close(&block);
+	struct run *run = lane->run;
+	enum status status = lane->status;
+	int64_t start = clock_of(run);
+	if (lane->wanted && run->gather) {
+		enum status gathered = run->gather(run->context, (unsigned)(lane - run->lanes));
+		status = gathered == STATUS_OK ? status : gathered;
+	} else if (lane->wanted && run->visit && status == STATUS_OK) {
+		status = run->visit(run->context, &run->place, lane->block, lane->rows);
+	}
+	if (lane->status != STATUS_OK && run->error)
+		*run->error = lane->error;
+	if (run->pass && lane->block) {
+		run->pass->rows += lane->asked;
+		run->pass->found += lane->asked ? row_count(lane->rows) : 0;
+		run->pass->match_ns += lane->match_ns;
+		run->pass->answer_ns += lane->work_ns + clock_of(run) - start;
+	}
+	block_close(&lane->block);
+	return status;
+}
+
+static void work_on_sealed(void *context, unsigned part)
+{
+	struct lane *lane = &((struct run *)context)->lanes[part];
+	lane->error.text[0] = 0;
+	lane->wanted = false;
+	lane->status = block_open(lane->unit.bytes, &lane->block, &lane->error);
+	if (lane->status == STATUS_OK)
+		lane->status = work_on_block(lane);
+}
+
+static enum status note_damage(const struct run *run, const struct store_unit *unit, enum status status)
+{
+	if (status != STATUS_DAMAGED || run->scan->coverage == NULL)
+		return status;
+	coverage_add_damage(run->scan->coverage, unit->segment, unit->first_seq, unit->count);
+	return STATUS_OK;
+}
+
+/* Works on the blocks in hand and visits them in order.  The next time there may be more: few scans end early. */
+static enum status finish_batch(struct run *run)
+{
+	unsigned count = run->batch;
+	enum status status = STATUS_OK;
+	run->batch = 0;
+	run->batch_bytes = 0;
+	if (count > 1 && run->threads == NULL)
+		status = lanes_open(&run->threads, run->scan->threads);
+	if (status != STATUS_OK)
+		return status;
+	if (count > 1)
+		lanes_run(run->threads, count, work_on_sealed, run);
+	else if (count == 1)
+		work_on_sealed(run, 0);
+	for (unsigned i = 0; i < count; i++) {
+		if (status == STATUS_OK)
+			status = note_damage(run, &run->lanes[i].unit, end_block(&run->lanes[i]));
+		else
+			block_close(&run->lanes[i].block);
+	}
+	unsigned most = run->scan->threads > 1 ? 2 * run->scan->threads : 1;
+	most = most < SCAN_LANES_MAX ? most : SCAN_LANES_MAX;
+	run->batch_max = 2 * run->batch_max < most ? 2 * run->batch_max : most;
 	return status;
 }
 
 static enum status visit_part(struct run *run, const struct tail_part *part)
 {
-	struct block *block = NULL;
-	enum status status = block_open_part(part, &block, run->error);
+	struct lane *lane = &run->lanes[0];
+	lane->error.text[0] = 0;
+	lane->wanted = false;
+	lane->status = block_open_part(part, &lane->block, &lane->error);
 	if (run->pass)
 		run->pass->parts++;
-	if (status == STATUS_OK)
-		status = visit_block(run, block);
-	block_close(&block);
-	return status;
+	if (lane->status == STATUS_OK)
+		lane->status = work_on_block(lane);
+	return end_block(lane);
 }
 
 static enum status visit_tail_backward(struct run *run, const struct store_unit *unit)
@@ -265,22 +371,29 @@ static enum status visit_tail(struct run *run, const struct store_unit *unit)
 	}
 }
 
+/* unit: as peeked; as read, where it was: tail chunks may have become a block meanwhile. */
 static enum status visit_unit(struct run *run, uint64_t seq, struct store_unit *unit)
 {
-	if (unit->sealed && !worth_reading(run, unit))
+	struct lane *lane = &run->lanes[run->batch];
+	const struct scan_store *store = run->store;
+	bool backward = run->scan->backward;
+	size_t raw_bytes = BATCH_RAW_BYTES_MAX;
+	if (unit->sealed && !worth_reading(run, unit, &raw_bytes))
 		return STATUS_OK;
-	enum status status = store_reader_unit(run->store->reader, seq, run->scan->backward, unit, run->error);
+	run->renewed_at = 0;
+	enum status status = store_reader_unit(store->reader, seq, backward, unit, run->error);
 	if (status != STATUS_OK)
 		return status;
-	run->segment_number = unit->segment_number;
+	lane->unit = *unit;
+	lane->seq_first = backward ? store->seq_first : seq;
+	lane->seq_last = backward ? seq : store->seq_last;
+	if (!unit->sealed)
+		return note_damage(run, unit, visit_tail(run, unit));
 	if (run->pass)
-		run->pass->bytes += unit->sealed ? unit->bytes.len : 0;
-	status = unit->sealed ? visit_sealed(run, unit) : visit_tail(run, unit);
-	if (status == STATUS_DAMAGED && run->scan->coverage) {
-		coverage_add_damage(run->scan->coverage, unit->segment, unit->first_seq, unit->count);
-		return STATUS_OK;
-	}
-	return status;
+		run->pass->bytes += unit->bytes.len;
+	run->batch++;
+	run->batch_bytes += raw_bytes;
+	return run->batch < run->batch_max && run->batch_bytes < BATCH_RAW_BYTES_MAX ? STATUS_OK : finish_batch(run);
 }
 
 /* --- the walk --- */
@@ -291,16 +404,33 @@ static void note_gap(const struct scan *scan, uint64_t first, uint64_t end)
 		coverage_add_gap(scan->coverage, first, end - 1);
 }
 
+/* Blocks in hand point into the reader's view: it stays until they are visited. */
+static enum status renew(struct run *run)
+{
+	int64_t now = timestamp_elapsed();
+	if (run->batch > 0 || (run->renewed_at && now - run->renewed_at < RENEW_NS))
+		return STATUS_OK;
+	enum status status = store_reader_renew(run->store->reader, run->error);
+	run->renewed_at = status == STATUS_OK ? now : 0;
+	return status;
+}
+
+static enum status may_go_on(const struct run *run)
+{
+	const struct scan *scan = run->scan;
+	if (scan->deadline && timestamp_elapsed() > scan->deadline)
+		return error_set(run->error, STATUS_TIMEOUT, "the time limit for a query was reached");
+	return scan->gives_up && scan->gives_up(scan->asker) ? STATUS_CANCELLED : STATUS_OK;
+}
+
 static enum status step(struct run *run, uint64_t *seq, bool *done)
 {
 	const struct scan *scan = run->scan;
 	const struct scan_store *store = run->store;
 	struct store_unit unit;
-	if (scan->deadline && timestamp_elapsed() > scan->deadline)
-		return error_set(run->error, STATUS_TIMEOUT, "the time limit for a query was reached");
-	if (scan->gives_up && scan->gives_up(scan->asker))
-		return STATUS_CANCELLED;
-	enum status status = store_reader_renew(store->reader, run->error);
+	enum status status = may_go_on(run);
+	if (status == STATUS_OK)
+		status = renew(run);
 	if (status == STATUS_OK)
 		status = store_reader_peek(store->reader, *seq, scan->backward, &unit, run->error);
 	*done = status == STATUS_NOT_FOUND;
@@ -308,6 +438,8 @@ static enum status step(struct run *run, uint64_t *seq, bool *done)
 		note_gap(scan, scan->backward ? store->seq_first : *seq, (scan->backward ? *seq : store->seq_last) + 1);
 	if (status != STATUS_OK)
 		return *done ? STATUS_OK : status;
+	if (!unit.sealed && run->batch > 0)
+		return finish_batch(run); /* then it is asked for again */
 	uint64_t last = unit.first_seq + unit.count - 1;
 	if (scan->backward)
 		note_gap(scan, last + 1 > store->seq_first ? last + 1 : store->seq_first, *seq + 1);
@@ -317,9 +449,8 @@ static enum status step(struct run *run, uint64_t *seq, bool *done)
 		*done = true;
 		return STATUS_OK;
 	}
-	run->first = scan->backward ? store->seq_first : *seq;
-	run->last = scan->backward ? *seq : store->seq_last;
 	status = visit_unit(run, *seq, &unit);
+	last = unit.first_seq + unit.count - 1;
 	*done = scan->backward ? unit.first_seq <= store->seq_first : last >= store->seq_last;
 	*seq = scan->backward ? unit.first_seq - 1 : last + 1;
 	return status;
@@ -332,32 +463,45 @@ static enum status walk_store(struct run *run, size_t index)
 		return STATUS_OK;
 	run->store = store;
 	run->place = (struct scan_place){index, text_of(store_reader_id(store->reader))};
+	run->renewed_at = 0;
 	run->pass = explain_begin(
 		run->scan->explain, run->scan->purpose ? run->scan->purpose : "the answer", run->place.store_id);
 	uint64_t seq = run->scan->backward ? store->seq_last : store->seq_first;
 	enum status status = STATUS_OK;
 	for (bool done = false; status == STATUS_OK && !done;)
 		status = step(run, &seq, &done);
-	return status;
+	enum status finished = status == STATUS_LIMIT ? STATUS_OK : finish_batch(run);
+	return status == STATUS_OK ? finished : status;
 }
 
-enum status scan_run(const struct scan *scan, scan_visit *visit, void *context, struct error *error)
+static enum status walk(struct run *run, const struct scan *scan, void *context, struct error *error)
 {
-	struct run run;
-	enum status status = run_init(&run, scan);
-	run.visit = visit;
-	run.context = context;
-	run.error = error;
+	enum status status = run_init(run, scan);
+	run->context = context;
+	run->error = error;
 	if (error)
 		error->text[0] = 0;
 	for (size_t i = 0; status == STATUS_OK && i < scan->store_count; i++)
-		status = walk_store(&run, scan->backward ? scan->store_count - 1 - i : i);
-	run_finish(&run);
+		status = walk_store(run, scan->backward ? scan->store_count - 1 - i : i);
+	run_finish(run);
 	if (status == STATUS_LIMIT)
 		return STATUS_OK;
 	if (status != STATUS_OK && error && error->text[0] == 0)
 		return error_set(error, status, "%s", status_text(status));
 	return status;
+}
+
+enum status scan_run(const struct scan *scan, scan_visit *visit, void *context, struct error *error)
+{
+	struct run run = {.visit = visit};
+	return walk(&run, scan, context, error);
+}
+
+enum status scan_run_lanes(
+	const struct scan *scan, scan_work *work, scan_gather *gather, void *context, struct error *error)
+{
+	struct run run = {.work = work, .gather = gather};
+	return walk(&run, scan, context, error);
 }
 
 struct event_visit {

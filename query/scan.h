@@ -2,8 +2,9 @@
  * scan - walks the events of stores, one store after the other and each in order of seq, and hands over, block by block,
  * the rows that are asked for.
  *
- * Memory is bounded by one block: nothing that a visit sees lives beyond it.  The reader is renewed between blocks, so
- * a long scan never holds old pages.  A block that is damaged is put on the coverage and passed over.
+ * Sealed blocks are opened and matched a few at a time, on several threads where the scan may; they are visited in order
+ * on the caller's.  Memory is bounded by these few: nothing that a visit sees lives beyond it.  The reader is renewed
+ * between them, so a long scan never holds old pages.  A block that is damaged is put on the coverage and passed over.
  */
 #ifndef MCPLEDGER_QUERY_SCAN_H
 #define MCPLEDGER_QUERY_SCAN_H
@@ -13,7 +14,7 @@
 #include "match.h"
 #include "store.h"
 
-enum { SCAN_STORES_MAX = 64 };
+enum { SCAN_STORES_MAX = 64, SCAN_LANES_MAX = 8 };
 
 /* One of the stores of a scan; a seq is a number of its store alone. */
 struct scan_store {
@@ -35,6 +36,7 @@ struct scan {
 			*asker); /* whether nobody waits for the answer any more; asked between blocks; may be NULL */
 	const void *asker;
 	struct coverage *coverage; /* may be NULL */
+	unsigned threads;          /* that open and match blocks; 0 and 1: the caller's alone */
 	struct explain *explain;   /* may be NULL */
 	const char *purpose;       /* for explain; NULL: the answer */
 };
@@ -64,7 +66,18 @@ typedef enum status scan_visit(
 /* STATUS_TIMEOUT at the deadline; STATUS_CANCELLED when the asker gave up; what the reader and the visit return. */
 enum status scan_run(const struct scan *scan, scan_visit *visit, void *context, struct error *error) MUST_CHECK;
 
-/* The same, an event at a time (in scan order); it lives for the call. */
+/*
+ * A visit in two parts.  work runs on any thread, for several blocks at once but never for two of the same lane (0 to
+ * SCAN_LANES_MAX - 1); gather runs on the caller's, in order, when the work of a block has ended, also where that failed
+ * half-way.  gather may be NULL: lanes then keep what they have until the scan ends.
+ */
+typedef enum status scan_work(void *context, unsigned lane, const struct scan_place *place, struct block *block,
+	const uint64_t rows[ROW_WORDS_MAX]);
+typedef enum status scan_gather(void *context, unsigned lane);
+enum status scan_run_lanes(
+	const struct scan *scan, scan_work *work, scan_gather *gather, void *context, struct error *error) MUST_CHECK;
+
+/* As scan_run, an event at a time (in scan order); it lives for the call. */
 typedef enum status scan_visit_event(void *context, const struct scan_place *place, const struct event *event);
 enum status scan_events(
 	const struct scan *scan, scan_visit_event *visit, void *context, struct error *error) MUST_CHECK;

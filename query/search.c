@@ -447,10 +447,3 @@ enum status search_put_page(
 		*next = listing.next;
 	return status;
 }
-
-enum status export_put(const struct scan *scan, struct output *out, struct error *error)
-{
-	struct listing listing = {.scan = scan, .format = OUTPUT_NDJSON, .out = out};
-	enum status status = list(&listing, error);
-	return status == STATUS_OK ? output_flush(out) : status;
-}

@@ -1,5 +1,5 @@
 /*
- * search - the events that a scan finds, as a table, JSON, NDJSON or CSV; and export, all of them as NDJSON.
+ * search - the events that a scan finds, as a table, JSON, NDJSON or CSV.
  */
 #ifndef MCPLEDGER_QUERY_SEARCH_H
 #define MCPLEDGER_QUERY_SEARCH_H
@@ -35,8 +35,5 @@ enum status search_put_largest(const struct scan *scan, struct search_sort sort,
  */
 enum status search_put_page(
 	const struct scan *scan, uint64_t limit, struct output *out, uint64_t *next, struct error *error) MUST_CHECK;
-
-/* Writes every event as canonical NDJSON with the collector's members. */
-enum status export_put(const struct scan *scan, struct output *out, struct error *error) MUST_CHECK;
 
 #endif

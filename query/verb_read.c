@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "cli.h"
+#include "export.h"
 #include "largest.h"
 #include "search.h"
 #include "show.h"

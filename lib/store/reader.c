@@ -34,13 +34,24 @@
 
 enum { PAGE_BYTES = 4096 };
 
-void reader_drop_pages(struct store_reader *reader)
+/* They are still readable: what is asked for again comes back from the file. */
+static void drop_pages(struct store_reader *reader)
 {
-	uintptr_t from = ((uintptr_t)reader->mapped.at + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
-	uintptr_t to = ((uintptr_t)reader->mapped.at + reader->mapped.len) / PAGE_BYTES * PAGE_BYTES;
-	if (reader->mapped.len && from < to)
-		(void)madvise((void *)from, to - from, MADV_DONTNEED); /* still readable: it comes back from the file */
-	reader->mapped = (struct text){NULL, 0};
+	for (unsigned i = 0; i < reader->mapped_count; i++) {
+		struct text mapped = reader->mapped[i];
+		uintptr_t from = ((uintptr_t)mapped.at + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+		uintptr_t to = ((uintptr_t)mapped.at + mapped.len) / PAGE_BYTES * PAGE_BYTES;
+		if (mapped.len && from < to)
+			(void)madvise((void *)from, to - from, MADV_DONTNEED);
+	}
+	reader->mapped_count = 0;
+}
+
+void reader_note_mapped(struct store_reader *reader, struct text bytes)
+{
+	if (reader->mapped_count == READER_MAPPED_MAX)
+		drop_pages(reader);
+	reader->mapped[reader->mapped_count++] = bytes;
 }
 
 void reader_close_segment(struct store_reader *reader, struct reader_segment *segment)
@@ -277,7 +288,7 @@ static enum status renew_open(struct store_reader *reader, struct error *error)
 static enum status renew(struct store_reader *reader, struct error *error)
 {
 	reader->period++;
-	reader_drop_pages(reader);
+	drop_pages(reader);
 	arena_clear(&reader->joined);
 	enum status status = list_directory(reader, error);
 	if (status == STATUS_OK)
@@ -296,6 +307,7 @@ enum status store_reader_renew(struct store_reader *reader, struct error *error)
 	pthread_mutex_lock(&store->attach_lock);
 	enum status status = STATUS_OK;
 	if (store->env == NULL || env_has_failed(store->env)) {
+		drop_pages(reader); /* while they are still in the map */
 		for (size_t i = 0; i < reader->live.count; i++) {
 			struct reader_segment *segment = reader->live.items[i];
 			if (segment->env && env_has_failed(segment->env))
@@ -376,7 +388,7 @@ void store_reader_close(struct store_reader **reader_in_out)
 	struct store_reader *reader = *reader_in_out;
 	if (reader == NULL)
 		return;
-	reader_drop_pages(reader);
+	drop_pages(reader);
 	free_list(reader, &reader->live);
 	free_list(reader, &reader->gone);
 	arena_finish(&reader->joined);

@@ -6,7 +6,7 @@
 
 #include "segment.h"
 
-enum { READER_OPEN_MAX = 16 };
+enum { READER_OPEN_MAX = 16, READER_MAPPED_MAX = 16 };
 
 /* Lives as long as the reader, also after the segment has been pruned: units point at its name. */
 struct reader_segment {
@@ -30,11 +30,12 @@ struct store_reader {
 	char *dir;           /* owned */
 	struct store *store; /* attached: of this process; NULL: any directory */
 	struct segment_identity identity;
-	struct reader_list live; /* ascending */
-	struct reader_list gone; /* pruned */
-	struct arena joined;     /* values of several parts, and copies; until renew */
-	struct text mapped;      /* the block given last, in the map: its pages are let go when the next is asked for */
-	uint64_t period;         /* counts renews: what was used in this one must stay open */
+	struct reader_list live;               /* ascending */
+	struct reader_list gone;               /* pruned */
+	struct arena joined;                   /* values of several parts, and copies; until renew */
+	struct text mapped[READER_MAPPED_MAX]; /* blocks given, in the map: their pages are let go at the next renew */
+	unsigned mapped_count;
+	uint64_t period; /* counts renews: what was used in this one must stay open */
 	size_t open_count;
 	uint64_t next_seq;
 	struct timespec dir_changed; /* the directory when it was last listed */
@@ -46,7 +47,7 @@ struct store_reader {
 enum status reader_open_segment(
 	struct store_reader *reader, struct reader_segment *segment, bool newest, struct error *error) MUST_CHECK;
 void reader_close_segment(struct store_reader *reader, struct reader_segment *segment);
-/* Lets go of the pages of the block that was given last. */
-void reader_drop_pages(struct store_reader *reader);
+/* Notes a block that was given out, whose pages are let go at the next renew, or sooner where there are many. */
+void reader_note_mapped(struct store_reader *reader, struct text bytes);
 
 #endif

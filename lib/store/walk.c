@@ -88,7 +88,7 @@ static enum status read_unit(
 		return status;
 	unit->bytes = value.bytes;
 	if (sealed && !segment->unlocked && value.bytes.len <= SEGMENT_PART_BYTES_MAX)
-		reader->mapped = value.bytes;
+		reader_note_mapped(reader, value.bytes);
 	return STATUS_OK;
 }
 
@@ -160,7 +160,6 @@ static enum status walk_segments(
 	size_t up_to = segments_up_to(&reader->live, walk->seq);
 	struct store_unit found = {0};
 	enum status status = STATUS_NOT_FOUND;
-	reader_drop_pages(reader);
 	if (walk->backward) {
 		for (size_t at = up_to; at-- > 0 && status == STATUS_NOT_FOUND;)
 			status = read_segment(reader, at, walk, &found, error);
