@@ -7,6 +7,9 @@
 #define LOSS_WINDOW      (10 * NS_PER_S)
 #define PRUNE_INTERVAL   (60 * NS_PER_S)
 #define FIGURES_INTERVAL (10 * NS_PER_S)
+#define LEAP_MIN         (3600 * NS_PER_S)
+#define LEAP_AT_START    (7 * NS_PER_DAY)
+#define AGE_HOLD         NS_PER_DAY
 
 enum { DETAIL_BYTES_MAX = 2048 };
 
@@ -54,9 +57,18 @@ static int64_t clock_offset(void)
 	return timestamp_now() - timestamp_elapsed();
 }
 
-void upkeep_init(struct upkeep *upkeep)
+static void hold_ages(struct upkeep *upkeep)
+{
+	upkeep->age_held_until = timestamp_elapsed() + AGE_HOLD;
+	log_line(LOG_LEVEL_WARNING, "for a day, no events are removed for their age", "reason",
+		"the clock is far ahead of the newest event", NULL);
+}
+
+void upkeep_init(struct upkeep *upkeep, int64_t last_recv_time)
 {
 	*upkeep = (struct upkeep){.clock_offset = clock_offset()};
+	if (last_recv_time > 0 && timestamp_now() - last_recv_time > LEAP_AT_START)
+		hold_ages(upkeep);
 }
 
 void upkeep_check_clock(struct upkeep *upkeep, struct ledger *ledger)
@@ -72,6 +84,10 @@ void upkeep_check_clock(struct upkeep *upkeep, struct ledger *ledger)
 	detail_int(&detail, "step_ns", step);
 	detail_note(&detail, ledger, "clock_jump");
 	log_line(LOG_LEVEL_WARNING, "the wall clock stepped", "direction", step > 0 ? "forward" : "back", NULL);
+	if (step > LEAP_MIN)
+		hold_ages(upkeep);
+	else if (step < -LEAP_MIN)
+		upkeep->age_held_until = 0;
 }
 
 struct loss {
@@ -150,8 +166,8 @@ void upkeep_prune(struct upkeep *upkeep, struct store *store, const struct write
 	upkeep->pruned_at = now;
 	store_check_readers(store);
 	struct store_prune_result result = {0};
-	enum status status =
-		store_prune(store, timestamp_now() - limits->retention_age_ns, limits->retention_bytes, &result);
+	int64_t oldest = now < upkeep->age_held_until ? INT64_MIN : timestamp_now() - limits->retention_age_ns;
+	enum status status = store_prune(store, oldest, limits->retention_bytes, &result);
 	if (status != STATUS_OK)
 		log_line(LOG_LEVEL_ERROR, "removing old segments failed", "reason", status_text(status), NULL);
 	if (result.segments == 0)

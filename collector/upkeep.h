@@ -16,9 +16,15 @@ struct upkeep {
 	int64_t rejected_since[SOURCE_COUNT][REASON_COUNT]; /* elapsed ns; 0: nothing to note */
 	int64_t dropped_since[SOURCE_COUNT][REASON_COUNT];
 	int64_t pruned_at, figures_at; /* elapsed ns */
+	int64_t age_held_until;        /* elapsed ns: until then nothing is removed for its age; 0: not held */
 };
 
-void upkeep_init(struct upkeep *upkeep);
+/*
+ * last_recv_time: of the newest event.  A clock that is wrong by years would have retention remove everything within a
+ * minute, so after a leap (an hour while running, a week since the newest event at start) nothing is removed for its
+ * age for a day, or until the clock leaps back.
+ */
+void upkeep_init(struct upkeep *upkeep, int64_t last_recv_time);
 /* Notes that the wall clock stepped by more than 2 s against the clock that never steps. */
 void upkeep_check_clock(struct upkeep *upkeep, struct ledger *ledger);
 /* Notes drops and rejects, each source and reason at most every 10 s; at_once: all there are. */

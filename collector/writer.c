@@ -562,7 +562,7 @@ enum status writer_start(
 	pthread_mutex_init(&made->lock, NULL);
 	buf_init(&made->own_text, OWN_TEXT_BYTES_MAX);
 	buf_init(&made->state, STATE_BYTES_MAX);
-	upkeep_init(&made->upkeep);
+	upkeep_init(&made->upkeep, store_last_recv_time(options->store));
 	enum status status = group_init(&made->group, options->store, options->identity, options->dedup);
 	if (status == STATUS_OK)
 		status = ingest_worker_create(&made->own_worker, options->ingest);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "core_fixture.h"
+#include "upkeep.h"
 #include "timestamp.h"
 
 enum { REQUEST_BYTES = 8000 };
@@ -186,6 +187,38 @@ static void test_retention_by_age_removes_whole_days_and_is_on_record(void **sta
 		noted(fixture, "prune", "first_seq") + noted(fixture, "prune", "events"));
 }
 
+static void test_a_start_with_a_clock_far_ahead_removes_nothing_for_its_age(void **state)
+{
+	struct fixture *fixture = *state;
+	fixture->conf.store_retention_age = 36 * 3600 * NS_PER_S;
+	fixture_start(fixture);
+	assert_int_equal(submit_large(fixture, "a", 10).accepted, 10);
+	fixture_stop(fixture);
+	step_wall_clock(30 * 86400);
+	fixture_start(fixture);
+	assert_int_equal(submit_large(fixture, "b", 10).accepted, 10);
+	fixture_stop(fixture);
+	assert_int_equal(fixture_count(fixture), 20);
+	assert_int_equal(fixture_count_notes(fixture, "prune"), 0);
+}
+
+static void test_a_leap_of_the_clock_holds_ages_until_it_leaps_back(void **state)
+{
+	struct upkeep upkeep;
+	struct ledger *ledger = NULL;
+	(void)state;
+	assert_int_equal(ledger_create(&ledger), STATUS_OK);
+	upkeep_init(&upkeep, timestamp_now());
+	assert_int_equal(upkeep.age_held_until, 0);
+	step_wall_clock(7200);
+	upkeep_check_clock(&upkeep, ledger);
+	assert_in_range(upkeep.age_held_until - timestamp_elapsed(), 1, NS_PER_DAY);
+	step_wall_clock(-7200);
+	upkeep_check_clock(&upkeep, ledger);
+	assert_int_equal(upkeep.age_held_until, 0);
+	ledger_destroy(&ledger);
+}
+
 static void test_retention_by_size_keeps_the_newest_segments(void **state)
 {
 	struct fixture *fixture = *state;
@@ -239,6 +272,8 @@ int main(void)
 		CASE(test_receive_time_does_not_step_back_with_the_clock),
 		CASE(test_a_new_day_begins_a_segment_and_finds_the_old_ones_ids),
 		CASE(test_retention_by_age_removes_whole_days_and_is_on_record),
+		CASE(test_a_start_with_a_clock_far_ahead_removes_nothing_for_its_age),
+		CASE(test_a_leap_of_the_clock_holds_ages_until_it_leaps_back),
 		CASE(test_retention_by_size_keeps_the_newest_segments),
 		CASE(test_what_a_full_map_has_no_room_for_goes_into_the_next_segment),
 	};
