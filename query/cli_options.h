@@ -20,8 +20,9 @@ OPTION(since, "since", 0, STRING, ASKED, "TIME", "",
 OPTION(until, "until", 0, STRING, ASKED, "TIME", "", "the same; the time itself is no longer in the range")
 OPTION(time, "time", 0, TIME, ASKED, "WHICH", "", "recv: --since and --until mean the time of receipt; event (default)")
 OPTION(tenants, "tenant", 0, LIST, ASKED, "NAME", "", "only this tenant; may be repeated")
-OPTION(sort, "sort", 0, STRING, ASKED, "FIELD", " search ",
-	"largest first, by a field that holds numbers: duration, time, …")
+OPTION(sort, "sort", 0, STRING, ASKED, "FIELD", " search stats ",
+	"largest first: by a field that holds numbers (duration, time, …), or by a column of figures (errors, p99, "
+	"last_seen, …)")
 OPTION(by, "by", 0, STRING, ASKED, "FIELD,…", " stats ", "the fields to group by, such as server,tool")
 OPTION(utc, "utc", 0, FLAG, HERE, NULL, "", "tables show UTC instead of local time (JSON always is UTC)")
 OPTION(require_complete, "require-complete", 0, FLAG, ASKED, NULL, "", "exit with 3 when the answer may lack events")

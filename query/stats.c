@@ -4,35 +4,42 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "sheet.h"
-#include "tally.h"
+#include "figures.h"
 #include "timestamp.h"
 
-/* --- the store --- */
+/* --- stores --- */
 
-static void put_time_member(struct buf *out, const char *name, int64_t ns)
-{
-	char text[TIMESTAMP_TEXT_BYTES];
-	(void)timestamp_format(ns, text);
-	buf_printf(out, ",\"%s\":\"%s\"", name, text);
-}
+static const struct sheet_column store_columns[] = {
+	{"store_id", NULL, SHEET_TEXT, 0},
+	{"events", NULL, SHEET_COUNT, 0},
+	{"blocks", NULL, SHEET_COUNT, 0},
+	{"tail_events", NULL, SHEET_COUNT, 0},
+	{"segments", NULL, SHEET_COUNT, 0},
+	{"payloads", NULL, SHEET_COUNT, 0},
+	{"file_bytes", NULL, SHEET_BYTES, 0},
+	{"block_bytes", NULL, SHEET_BYTES, 0},
+	{"payload_bytes", NULL, SHEET_BYTES, 0},
+	{"summary_bytes", NULL, SHEET_BYTES, 0},
+	{"tail_bytes", NULL, SHEET_BYTES, 0},
+	{"file_bytes_per_event", NULL, SHEET_SHARE, 0},
+	{"oldest_recv_time", NULL, SHEET_TIME, 0},
+	{"newest_recv_time", NULL, SHEET_TIME, 0},
+};
+enum { STORE_COLUMNS = sizeof(store_columns) / sizeof(store_columns[0]) };
 
-static void put_figures_json(struct buf *out, const char *store_id, const struct store_figures *figures)
+static enum status put_figures_row(struct sheet *sheet, const char *store_id, const struct store_figures *figures)
 {
-	buf_printf(out,
-		"{\"store_id\":\"%s\",\"events\":%" PRIu64 ",\"blocks\":%" PRIu64 ",\"tail_events\":%" PRIu64
-		",\"segments\":%" PRIu64 ",\"payloads\":%" PRIu64 ",\"file_bytes\":%" PRIu64 ",\"block_bytes\":%" PRIu64
-		",\"payload_bytes\":%" PRIu64 ",\"summary_bytes\":%" PRIu64 ",\"tail_bytes\":%" PRIu64,
-		store_id, figures->events, figures->blocks, figures->tail_events, figures->segments, figures->payloads,
-		figures->file_bytes, figures->block_bytes, figures->payload_bytes, figures->summary_bytes,
-		figures->tail_bytes);
-	if (figures->events > 0) {
-		buf_printf(
-			out, ",\"file_bytes_per_event\":%.1f", (double)figures->file_bytes / (double)figures->events);
-		put_time_member(out, "oldest_recv_time", figures->oldest_recv_time);
-		put_time_member(out, "newest_recv_time", figures->newest_recv_time);
-	}
-	buf_put_string(out, "}\n");
+	bool any = figures->events > 0;
+	const struct cell cells[STORE_COLUMNS] = {cell_text(text_of(store_id)), cell_number((int64_t)figures->events),
+		cell_number((int64_t)figures->blocks), cell_number((int64_t)figures->tail_events),
+		cell_number((int64_t)figures->segments), cell_number((int64_t)figures->payloads),
+		cell_number((int64_t)figures->file_bytes), cell_number((int64_t)figures->block_bytes),
+		cell_number((int64_t)figures->payload_bytes), cell_number((int64_t)figures->summary_bytes),
+		cell_number((int64_t)figures->tail_bytes),
+		any ? cell_share((double)figures->file_bytes / (double)figures->events) : cell_none(),
+		any ? cell_number(figures->oldest_recv_time) : cell_none(),
+		any ? cell_number(figures->newest_recv_time) : cell_none()};
+	return sheet_row(sheet, cells);
 }
 
 static void put_figures_table(struct output *out, const char *store_id, const struct store_figures *figures)
@@ -66,210 +73,205 @@ static void put_figures_table(struct output *out, const char *store_id, const st
 	buf_put_byte(text, '\n');
 }
 
-enum status stats_put_store(
-	struct store_reader *reader, enum output_format format, struct output *out, struct error *error)
+/* The JSON of one store is its object alone. */
+static enum status put_stores(struct cli *cli, const struct coverage *coverage)
 {
-	struct store_figures figures;
-	enum status status = store_reader_figures(reader, &figures);
+	struct sheet sheet;
+	enum output_format format = cli->options.output;
+	enum status status = STATUS_OK;
+	if (format == OUTPUT_JSON && cli->reader_count == 1)
+		format = OUTPUT_NDJSON;
+	if (format != OUTPUT_TABLE)
+		sheet_begin(&sheet, &cli->out, format, store_columns, STORE_COLUMNS);
+	for (size_t i = 0; i < cli->reader_count && status == STATUS_OK; i++) {
+		struct store_figures figures;
+		const char *id = store_reader_id(cli->readers[i]);
+		status = store_reader_figures(cli->readers[i], &figures);
+		if (status != STATUS_OK)
+			return error_set(
+				&cli->error, status, "the store's figures can't be read: %s", status_text(status));
+		if (format != OUTPUT_TABLE) {
+			status = put_figures_row(&sheet, id, &figures);
+			continue;
+		}
+		buf_put_string(&cli->out.text, i > 0 ? "\n" : "");
+		put_figures_table(&cli->out, id, &figures);
+	}
 	if (status != STATUS_OK)
-		return error_set(error, status, "the store's figures can't be read: %s", status_text(status));
-	if (format == OUTPUT_TABLE)
-		put_figures_table(out, store_reader_id(reader), &figures);
-	else
-		put_figures_json(&out->text, store_reader_id(reader), &figures);
-	return output_flush(out);
+		return status;
+	return format == OUTPUT_TABLE ? output_flush(&cli->out) : sheet_end(&sheet, coverage);
+}
+
+enum exit_code stats_run_stores(struct cli *cli)
+{
+	struct coverage coverage = {0};
+	struct scan scan = {0};
+	enum status status = cli_open(cli);
+	if (status == STATUS_OK)
+		status = cli_scan(cli, &scan);
+	if (status == STATUS_OK && cli->reader_count > 1)
+		status = coverage_collect(&scan, &coverage, &cli->error);
+	for (size_t i = 0; status == STATUS_OK && i < scan.store_count; i++)
+		coverage.events += scan.stores[i].seq_last + 1 - scan.stores[i].seq_first;
+	if (status == STATUS_OK)
+		status = put_stores(cli, &coverage);
+	return status == STATUS_OK || status == STATUS_CANCELLED ? EXIT_FOUND : cli_fail(cli, status);
 }
 
 /* --- by fields --- */
 
-static enum status parse_field(struct text name, struct stats_by *by, struct error *error)
+/* Names that only stand for a way to group. */
+static const struct bucket_name {
+	const char *name;
+	int64_t bucket_ns;
+} buckets[] = {{"minute", 60 * NS_PER_S}, {"hour", 3600 * NS_PER_S}, {"day", NS_PER_DAY}};
+
+struct by {
+	struct cli *cli;
+	struct figures figures;
+	struct figure_column columns[FIGURES_COLUMNS_MAX];
+	struct text rest; /* of --by */
+	bool names_kind;
+};
+
+static enum status add_key(struct by *by, struct tally_value value, const char *name, enum sheet_type type)
 {
-	struct field_name found = field_name_find(name);
-	if (found.count == 0 || found.path.len > 0) {
-		const char *nearest = field_name_nearest(name);
-		return error_set(error, STATUS_INVALID, "--by: there is no field \"%.*s\"%s%s%s",
-			(int)(name.len < 60 ? name.len : 60), name.at, nearest ? "; did you mean \"" : "",
-			nearest ? nearest : "", nearest ? "\"?" : "");
-	}
-	if (by->count == STATS_FIELDS_MAX)
-		return error_set(error, STATUS_INVALID, "--by takes %d fields", STATS_FIELDS_MAX);
-	struct tally_value *value = &by->values[by->count];
-	*value = (struct tally_value){.field_count = found.first_present ? found.count : 1};
-	memcpy(value->fields, found.fields, value->field_count);
-	by->names[by->count++] = field_info(found.fields[0])->path;
+	struct figures *figures = &by->figures;
+	if (figures->spec.key_count == STATS_FIELDS_MAX)
+		return error_set(&by->cli->error, STATUS_INVALID, "--by takes %d fields", STATS_FIELDS_MAX);
+	by->columns[figures->column_count++] = (struct figure_column){
+		.sheet = {.name = name, .head = name, .type = type, .object = "by"},
+		.figure = FIGURE_KEY,
+		.index = (unsigned)figures->spec.key_count,
+	};
+	by->names_kind = by->names_kind || value.fields[0] == FIELD_KIND;
+	figures->spec.keys[figures->spec.key_count++] = value;
 	return STATUS_OK;
 }
 
-enum status stats_by_parse(struct text text, struct stats_by *by, struct error *error)
+static enum status refuse_name(struct by *by, struct text name)
 {
-	struct stats_by parsed = {.count = 0};
+	const char *nearest = field_name_nearest(name);
+	return error_set(&by->cli->error, STATUS_INVALID, "--by: there is no field \"%.*s\"%s%s%s",
+		(int)(name.len < 60 ? name.len : 60), name.at, nearest ? "; did you mean \"" : "",
+		nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+/* A path is read as a search for the member would read it. */
+static enum status add_path(struct by *by, struct text name)
+{
+	struct arena *arena = &by->cli->arena;
+	struct filter filter;
+	struct buf search;
+	buf_init(&search, FILTER_BYTES_MAX);
+	buf_put_text(&search, name);
+	buf_put_string(&search, ":*");
+	enum status status = buf_status(&search);
+	if (status == STATUS_OK)
+		status = filter_parse(buf_text(&search), by->cli->now, arena, &filter, &by->cli->error);
+	buf_finish(&search);
+	if (status != STATUS_OK)
+		return status;
+	const struct condition *condition = filter.root;
+	while (condition && condition->path.count == 0)
+		condition = condition->children;
+	struct text copy = arena_copy(arena, name);
+	if (condition == NULL)
+		return refuse_name(by, name);
+	if (copy.at == NULL)
+		return STATUS_NO_MEMORY;
+	struct tally_value value = {.fields = {condition->fields[0]}, .path = condition->path};
+	return add_key(by, value, copy.at, SHEET_TEXT);
+}
+
+/* Spans of time stand in their order. */
+static enum status add_bucket(struct by *by, const struct bucket_name *bucket)
+{
+	by->figures.sort = bucket->name;
+	by->figures.newest_last = true;
+	struct tally_value value = {.fields = {FIELD_TIME, FIELD_RECV_TIME}, .bucket_ns = bucket->bucket_ns};
+	return add_key(by, value, bucket->name, SHEET_TIME);
+}
+
+static enum status add_name(struct by *by, struct text name)
+{
+	for (size_t i = 0; i < sizeof(buckets) / sizeof(buckets[0]); i++)
+		if (text_equal(name, text_of(buckets[i].name)))
+			return add_bucket(by, &buckets[i]);
+	struct field_name found = field_name_find(name);
+	if (found.count == 0)
+		return refuse_name(by, name);
+	if (found.path.len > 0)
+		return add_path(by, name);
+	struct tally_value value = {.fields = {found.fields[0]}};
+	if (found.first_present)
+		memcpy(value.fields, found.fields, found.count);
+	const struct field_info *info = field_info(found.fields[0]);
+	return add_key(by, value, info->path, info->type == FIELD_TYPE_TIME ? SHEET_TIME : SHEET_TEXT);
+}
+
+static enum status add_names(struct by *by, struct text text)
+{
 	for (size_t at = 0; at <= text.len;) {
 		const char *comma = at < text.len ? memchr(text.at + at, ',', text.len - at) : NULL;
 		size_t end = comma ? (size_t)(comma - text.at) : text.len;
-		enum status status = parse_field((struct text){text.at + at, end - at}, &parsed, error);
+		enum status status = add_name(by, (struct text){text.at + at, end - at});
 		if (status != STATUS_OK)
 			return status;
 		at = end + 1;
 	}
-	*by = parsed;
 	return STATUS_OK;
 }
 
-/* --- rows --- */
-
-enum { STATS_COLUMNS = 22, STATS_COLUMNS_MAX = STATS_FIELDS_MAX + STATS_COLUMNS + VERDICT_COUNT };
-
-static const struct sheet_column count_columns[] = {
-	{"other", NULL, SHEET_BOOL, 0},
-	{"count", "COUNT", SHEET_COUNT, 0},
-	{"ok", "OK", SHEET_COUNT, 0},
-	{"errors", "ERRORS", SHEET_COUNT, 0},
-	{"refused", "REFUSED", SHEET_COUNT, 0},
-	{"error_rate", "ERROR %", SHEET_SHARE, 0},
+static const struct figure_column by_columns[] = {
+	{{"other", NULL, SHEET_BOOL, 0}, FIGURE_OTHER},
+	{{"count", "COUNT", SHEET_COUNT, 0}, FIGURE_EVENTS},
+	{{"ok", "OK", SHEET_COUNT, 0}, FIGURE_VERDICT, VERDICT_OK},
+	{{"errors", "ERRORS", SHEET_COUNT, 0}, FIGURE_ERRORS},
+	{{"refused", "REFUSED", SHEET_COUNT, 0}, FIGURE_REFUSED},
+	{{"error_rate", "ERROR %", SHEET_SHARE, 0}, FIGURE_ERROR_RATE},
+#define VERDICT(name, text, counts, error) {{text, NULL, SHEET_COUNT, 0, "verdicts"}, FIGURE_VERDICT, VERDICT_##name},
+#include "tbl/verdicts.h"
+#undef VERDICT
+	{{"durations", NULL, SHEET_COUNT, 0}, FIGURE_DURATIONS},
+	{{"p50_ns", "P50", SHEET_DURATION, 0}, FIGURE_P50},
+	{{"p95_ns", "P95", SHEET_DURATION, 0}, FIGURE_P95},
+	{{"p99_ns", "P99", SHEET_DURATION, 0}, FIGURE_P99},
+	{{"max_ns", "MAX", SHEET_DURATION, 0}, FIGURE_MAX},
+	{{"bytes", "BYTES", SHEET_BYTES, 0}, FIGURE_BYTES},
+	{{"request_bytes", NULL, SHEET_BYTES, 0}, FIGURE_REQUEST_BYTES},
+	{{"response_bytes", NULL, SHEET_BYTES, 0}, FIGURE_RESPONSE_BYTES},
+	{{"first_seen", NULL, SHEET_TIME, 0}, FIGURE_FIRST},
+	{{"last_seen", NULL, SHEET_TIME, 0}, FIGURE_LAST},
+	{{"first_error", NULL, SHEET_TIME, 0}, FIGURE_FIRST_ERROR},
+	{{"last_error", NULL, SHEET_TIME, 0}, FIGURE_LAST_ERROR},
 };
-static const struct sheet_column figure_columns[] = {
-	{"durations", NULL, SHEET_COUNT, 0},
-	{"p50_ns", "P50", SHEET_DURATION, 0},
-	{"p95_ns", "P95", SHEET_DURATION, 0},
-	{"p99_ns", "P99", SHEET_DURATION, 0},
-	{"max_ns", "MAX", SHEET_DURATION, 0},
-	{"bytes", "BYTES", SHEET_BYTES, 0},
-	{"request_bytes", NULL, SHEET_BYTES, 0},
-	{"response_bytes", NULL, SHEET_BYTES, 0},
-	{"first_seen", NULL, SHEET_TIME, 0},
-	{"last_seen", NULL, SHEET_TIME, 0},
-	{"first_error", NULL, SHEET_TIME, 0},
-	{"last_error", NULL, SHEET_TIME, 0},
-};
-enum {
-	COUNT_COLUMNS = sizeof(count_columns) / sizeof(count_columns[0]),
-	FIGURE_COLUMNS = sizeof(figure_columns) / sizeof(figure_columns[0]),
-};
-_Static_assert(COUNT_COLUMNS + FIGURE_COLUMNS <= STATS_COLUMNS, "a row has room for all");
+_Static_assert(STATS_FIELDS_MAX + sizeof(by_columns) / sizeof(by_columns[0]) <= FIGURES_COLUMNS_MAX, "a row has room");
 
-static size_t make_columns(const struct stats_by *by, struct sheet_column columns[STATS_COLUMNS_MAX])
+static enum status read_by(struct cli *cli, struct by *by)
 {
-	size_t count = 0;
-	for (size_t i = 0; i < by->count; i++)
-		columns[count++] = (struct sheet_column){
-			.name = by->names[i], .head = by->names[i], .type = SHEET_TEXT, .object = "by"};
-	for (size_t i = 0; i < COUNT_COLUMNS; i++)
-		columns[count++] = count_columns[i];
-	for (unsigned verdict = 0; verdict < VERDICT_COUNT; verdict++)
-		columns[count++] = (struct sheet_column){
-			.name = verdict_name((enum verdict)verdict), .type = SHEET_COUNT, .object = "verdicts"};
-	for (size_t i = 0; i < FIGURE_COLUMNS; i++)
-		columns[count++] = figure_columns[i];
-	return count;
-}
-
-static struct cell cell_moment(const struct tally_moment *moment)
-{
-	return moment->known ? cell_number(moment->time) : cell_none();
-}
-
-static struct cell cell_percentile(struct durations *durations, double share)
-{
-	return durations->count > 0 ? cell_number(durations_percentile(durations, share)) : cell_none();
-}
-
-static enum status put_group(struct sheet *sheet, const struct stats_by *by, struct tally_group *group, bool other)
-{
-	struct cell cells[STATS_COLUMNS_MAX];
-	size_t count = 0;
-	uint64_t errors = tally_errors(group);
-	struct durations *durations = &group->durations;
-	for (size_t i = 0; i < by->count; i++) {
-		cells[count] = cell_text(other ? TEXT("(other)") : group->parts[i].text);
-		cells[count++].present = other || group->parts[i].field != 0;
-	}
-	const struct cell counts[COUNT_COLUMNS] = {cell_number(other), cell_number((int64_t)group->events),
-		cell_number((int64_t)group->verdicts[VERDICT_OK]), cell_number((int64_t)errors),
-		cell_number((int64_t)tally_refused(group)), cell_share((double)errors / (double)group->events)};
-	memcpy(cells + count, counts, sizeof(counts));
-	count += COUNT_COLUMNS;
-	for (unsigned verdict = 0; verdict < VERDICT_COUNT; verdict++)
-		cells[count++] = cell_number((int64_t)group->verdicts[verdict]);
-	const struct cell figures[FIGURE_COLUMNS] = {cell_number((int64_t)durations->count),
-		cell_percentile(durations, 0.50), cell_percentile(durations, 0.95), cell_percentile(durations, 0.99),
-		durations->count > 0 ? cell_number(durations->max) : cell_none(),
-		cell_number((int64_t)(group->request_bytes + group->response_bytes)),
-		cell_number((int64_t)group->request_bytes), cell_number((int64_t)group->response_bytes),
-		cell_moment(&group->first), cell_moment(&group->last), cell_moment(&group->first_error),
-		cell_moment(&group->last_error)};
-	memcpy(cells + count, figures, sizeof(figures));
-	return sheet_row(sheet, cells);
-}
-
-static int by_count(const void *a, const void *b)
-{
-	const struct tally_group *first = *(struct tally_group *const *)a;
-	const struct tally_group *second = *(struct tally_group *const *)b;
-	if (first->events != second->events)
-		return first->events > second->events ? -1 : 1;
-	for (size_t i = 0; i < TALLY_KEYS_MAX; i++) {
-		int order = text_compare(first->parts[i].text, second->parts[i].text);
-		if (order != 0)
-			return order;
-	}
-	return 0;
-}
-
-static enum status put_groups(struct tally *tally, const struct scan *scan, const struct stats_by *by,
-	enum output_format format, struct output *out)
-{
-	struct sheet_column columns[STATS_COLUMNS_MAX];
-	struct sheet sheet;
-	size_t count = 0;
-	struct tally_group **groups = tally_groups(tally, &count);
-	if (count > 0)
-		qsort(groups, count, sizeof(struct tally_group *), by_count);
-	sheet_begin(&sheet, out, format, columns, make_columns(by, columns));
-	enum status status = STATUS_OK;
-	for (size_t i = 0; i < count && status == STATUS_OK; i++)
-		status = put_group(&sheet, by, groups[i], false);
-	if (tally_other(tally)->events > 0 && status == STATUS_OK)
-		status = put_group(&sheet, by, tally_other(tally), true);
-	return status == STATUS_OK ? sheet_end(&sheet, scan->coverage) : status;
-}
-
-/* Without a word about kinds, only tool calls are meant: heartbeats have no errors and no durations. */
-static enum status count_groups(
-	const struct scan *scan, const struct tally_spec *spec, struct tally **tally, struct error *error)
-{
-	static const uint8_t field_kind = FIELD_KIND;
-	static const struct wanted tool_call = {.text = {"tool_call", 9}};
-	struct condition kind = {.type = CONDITION_FIELD,
-		.fields = &field_kind,
-		.field_count = 1,
-		.values = &tool_call,
-		.value_count = 1};
-	struct condition words = {.type = CONDITION_ALL};
-	struct condition both = {.type = CONDITION_AND, .children = &kind};
-	struct scan calls = *scan;
-	bool names_kind = scan->filter && filter_names(scan->filter, FIELD_KIND);
-	for (size_t i = 0; i < spec->key_count; i++)
-		names_kind = names_kind || spec->keys[i].fields[0] == FIELD_KIND;
-	if (scan->filter)
-		words = *scan->filter->root;
-	words.next = NULL;
-	kind.next = &words;
-	struct filter filter = {.root = &both, .asks_texts = scan->filter && scan->filter->asks_texts};
-	if (!names_kind)
-		calls.filter = &filter;
-	enum status status = tally_scan(&calls, spec, tally, error);
-	return status == STATUS_OK ? coverage_collect(&calls, scan->coverage, error) : status;
-}
-
-enum status stats_put_by(const struct scan *scan, const struct stats_by *by, enum output_format format,
-	struct output *out, struct error *error)
-{
-	struct tally *tally = NULL;
-	struct tally_spec spec = {.key_count = by->count, .durations = true, .bytes = true, .times = true};
-	memcpy(spec.keys, by->values, sizeof(by->values));
-	enum status status = count_groups(scan, &spec, &tally, error);
+	struct filter filter;
+	*by = (struct by){.cli = cli};
+	enum status status = add_names(by, text_of(cli->options.by));
 	if (status == STATUS_OK)
-		status = put_groups(tally, scan, by, format, out);
-	tally_destroy(&tally);
-	return status;
+		status = filter_parse(cli->words, cli->now, &cli->arena, &filter, &cli->error);
+	if (status != STATUS_OK)
+		return status;
+	struct figures *figures = &by->figures;
+	memcpy(by->columns + figures->column_count, by_columns, sizeof(by_columns));
+	figures->column_count += sizeof(by_columns) / sizeof(by_columns[0]);
+	figures->columns = by->columns;
+	figures->spec.durations = figures->spec.bytes = figures->spec.times = true;
+	figures->sort = figures->sort ? figures->sort : "count";
+	figures->folds = true;
+	/* Without a word about kinds, only calls are meant: heartbeats have no errors and no durations. */
+	figures->words = by->names_kind || filter_names(&filter, FIELD_KIND) ? NULL : "kind:tool_call";
+	return STATUS_OK;
+}
+
+enum exit_code stats_run_by(struct cli *cli)
+{
+	struct by *by = arena_alloc(&cli->arena, sizeof(*by));
+	enum status status = by ? read_by(cli, by) : STATUS_NO_MEMORY;
+	return status == STATUS_OK ? figures_run(cli, &by->figures) : cli_fail(cli, status);
 }

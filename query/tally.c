@@ -15,6 +15,7 @@ static struct tally_group *make_group(struct tally *tally)
 	struct tally_group *group = arena_calloc(&tally->arena, 1, sizeof(*group));
 	if (group == NULL)
 		return NULL;
+	group->busy_until = INT64_MIN;
 	group->sets = arena_calloc(&tally->arena, spec->set_count + 1, sizeof(*group->sets));
 	group->samples = arena_calloc(&tally->arena, spec->sample_count + 1, sizeof(*group->samples));
 	return group->sets && group->samples ? group : NULL;
@@ -211,27 +212,28 @@ enum status tally_set_add(struct tally *tally, struct tally_set *set, struct tex
 	return STATUS_OK;
 }
 
-enum status tally_keep_latest(
-	struct tally *tally, struct tally_latest *latest, const struct tally_moment *moment, struct text text)
+enum status tally_keep(struct tally *tally, struct tally_found *found, bool earliest, const struct tally_moment *moment,
+	struct text text)
 {
 	size_t max = is_tight(tally) ? SAMPLE_BYTES_TIGHT : TALLY_SAMPLE_BYTES_MAX;
-	if (latest->moment.known && !tally_moment_before(&latest->moment, moment))
+	if (found->moment.known &&
+		!tally_moment_before(earliest ? moment : &found->moment, earliest ? &found->moment : moment))
 		return STATUS_OK;
-	max = latest->room > max ? latest->room : max;
+	max = found->room > max ? found->room : max;
 	size_t len = text.len < max ? text.len : max;
-	if (len > latest->room) {
+	if (len > found->room) {
 		size_t room = 2 * len > SAMPLE_ROOM_MIN ? 2 * len : SAMPLE_ROOM_MIN;
 		char *at = arena_alloc(&tally->arena, room);
 		if (at == NULL)
 			return STATUS_NO_MEMORY;
-		latest->text.at = at;
-		latest->room = room;
+		found->text.at = at;
+		found->room = room;
 	}
-	char *to = (char *)(uintptr_t)latest->text.at;
+	char *to = (char *)(uintptr_t)found->text.at;
 	if (len > 0)
 		memcpy(to, text.at, len);
-	latest->text.len = len;
-	latest->moment = *moment;
+	found->text.len = len;
+	found->moment = *moment;
 	return STATUS_OK;
 }
 
@@ -256,6 +258,7 @@ static enum status merge_group(struct tally *tally, struct tally_group *into, st
 	merge_moment(&into->last, &from->last, false);
 	merge_moment(&into->first_error, &from->first_error, true);
 	merge_moment(&into->last_error, &from->last_error, false);
+	into->busy_until = from->busy_until > into->busy_until ? from->busy_until : into->busy_until;
 	enum status status = durations_merge(&into->durations, &from->durations);
 	for (size_t i = 0; i < spec->set_count; i++) {
 		const struct tally_set *set = &from->sets[i];
@@ -266,20 +269,24 @@ static enum status merge_group(struct tally *tally, struct tally_group *into, st
 	}
 	for (size_t i = 0; i < spec->sample_count && status == STATUS_OK; i++)
 		if (from->samples[i].moment.known)
-			status = tally_keep_latest(
-				tally, &into->samples[i], &from->samples[i].moment, from->samples[i].text);
+			status = tally_keep(tally, &into->samples[i], spec->samples[i].earliest,
+				&from->samples[i].moment, from->samples[i].text);
 	return status;
+}
+
+enum status tally_add_group(
+	struct tally *into, struct tally_group *group, const struct tally_part parts[TALLY_KEYS_MAX])
+{
+	struct tally_group *found = NULL;
+	enum status status = tally_find(into, parts, &found);
+	return status == STATUS_OK ? merge_group(into, found, group) : status;
 }
 
 enum status tally_merge(struct tally *into, struct tally **from)
 {
 	enum status status = STATUS_OK;
-	for (size_t i = 0; i < (*from)->count && status == STATUS_OK; i++) {
-		struct tally_group *group = NULL;
-		status = tally_find(into, (*from)->groups[i]->parts, &group);
-		if (status == STATUS_OK)
-			status = merge_group(into, group, (*from)->groups[i]);
-	}
+	for (size_t i = 0; i < (*from)->count && status == STATUS_OK; i++)
+		status = tally_add_group(into, (*from)->groups[i], (*from)->groups[i]->parts);
 	if (status == STATUS_OK)
 		status = merge_group(into, into->other, (*from)->other);
 	tally_destroy(from);

@@ -17,13 +17,16 @@
 #define MCPLEDGER_QUERY_TALLY_H
 
 #include "durations.h"
+#include "path.h"
 #include "scan.h"
 
 enum {
-	TALLY_KEYS_MAX = 8,
+	TALLY_KEYS_MAX = 10,
 	TALLY_SETS_MAX = 12,
-	TALLY_SAMPLES_MAX = 4,
+	TALLY_SAMPLES_MAX = 6,
 	TALLY_FIELDS_MAX = 4,
+	TALLY_ONLY_MAX = 2,
+	TALLY_WORDS_MAX = 5,
 	TALLY_GROUPS_MAX = 10000,
 	TALLY_SET_MAX = 10000,
 	TALLY_VALUE_BYTES_MAX = 1024, /* longer values are grouped by their start */
@@ -31,20 +34,29 @@ enum {
 	TALLY_BYTES_MAX = 128 * 1024 * 1024,
 };
 
-/* What of an event is meant: the first of fields that it has; with a path, the first scalar there in that payload. */
-struct tally_value {
-	uint8_t fields[TALLY_FIELDS_MAX];
-	size_t field_count;
-	struct text path;
-	int64_t bucket_ns; /* numbers are rounded down to a multiple; 0: not */
-	bool unless_first; /* of a key: left out where the event has the first key */
+/* A condition: the first of fields that an event has is one of words (with but: is none of them). */
+struct tally_only {
+	uint8_t fields[TALLY_FIELDS_MAX];   /* ends at 0 */
+	const char *words[TALLY_WORDS_MAX]; /* ends at NULL */
+	bool but;
 };
 
-enum tally_when { TALLY_ALWAYS, TALLY_WHEN_ERROR /* as in verdict:error */ };
+/*
+ * What of an event is meant: the first of fields that it has, where it meets all of only.  With a path: the scalars there
+ * in that JSON, joined by ", ".
+ */
+struct tally_value {
+	uint8_t fields[TALLY_FIELDS_MAX]; /* ends at 0 */
+	struct path path;                 /* of one field */
+	int64_t bucket_ns;                /* numbers are rounded down to a multiple; 0: not */
+	unsigned unless; /* of a key: left out where the event has one of these keys (bit i: key i, an earlier one) */
+	struct tally_only only[TALLY_ONLY_MAX]; /* ends where fields[0] is 0 */
+};
 
 struct tally_sample {
 	struct tally_value value;
-	enum tally_when when;
+	bool errors;   /* of events with verdict:error only */
+	bool earliest; /* of the earliest event, else of the latest */
 };
 
 /* What is counted beside events and verdicts.  Borrowed as long as its tallies live. */
@@ -53,10 +65,11 @@ struct tally_spec {
 	size_t key_count;
 	struct tally_value sets[TALLY_SETS_MAX]; /* which values occur in a group, and how often */
 	size_t set_count;
-	struct tally_sample samples[TALLY_SAMPLES_MAX]; /* the value of the latest event that has it */
+	struct tally_sample samples[TALLY_SAMPLES_MAX]; /* the value of one event that has it */
 	size_t sample_count;
 	size_t groups_max; /* 0: TALLY_GROUPS_MAX */
-	bool durations, bytes, times;
+	bool durations, bytes;
+	bool times;       /* first, last, first_error, last_error, busy_until */
 	bool calls_alone; /* verdicts, durations and bytes are those of tool calls; other kinds count as events only */
 };
 
@@ -95,8 +108,9 @@ struct tally_group {
 	uint64_t request_bytes, response_bytes;
 	struct durations durations;
 	struct tally_moment first, last, first_error, last_error;
+	int64_t busy_until; /* the latest end of an event: its time and its duration */
 	struct tally_set *sets;
-	struct tally_latest {
+	struct tally_found {
 		struct tally_moment moment;
 		struct text text;
 		size_t room;
@@ -115,6 +129,9 @@ enum status tally_visit(void *tally, const struct scan_place *place, struct bloc
 	const uint64_t rows[ROW_WORDS_MAX]) MUST_CHECK;
 /* Adds all that `from`, a sibling, has counted, and destroys it, also on failure. */
 enum status tally_merge(struct tally *into, struct tally **from) MUST_CHECK;
+/* Adds one group of `from`, a sibling, to the group of these parts. */
+enum status tally_add_group(
+	struct tally *into, struct tally_group *group, const struct tally_part parts[TALLY_KEYS_MAX]) MUST_CHECK;
 /* Counts what a scan visits in a new tally, and the events in scan->coverage. */
 enum status tally_scan(
 	const struct scan *scan, const struct tally_spec *spec, struct tally **tally, struct error *error) MUST_CHECK;

@@ -5,9 +5,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "members.h"
 #include "tally_inner.h"
 
-enum { NUMBER_SLOTS = 2 * BLOCK_ROWS_MAX };
+enum { NUMBER_SLOTS = 2 * BLOCK_ROWS_MAX, SCRATCH_BYTES_MAX = 64 * 1024 * 1024 };
 
 static int64_t round_down(int64_t number, int64_t bucket)
 {
@@ -63,6 +64,62 @@ static void add_codes(uint32_t *into, uint32_t base, const uint32_t *codes, uint
 			into[row] = base + codes[row];
 }
 
+/* --- paths --- */
+
+struct joining {
+	struct arena *arena, *scratch;
+	struct buf out;
+	bool any;
+};
+
+static bool join_value(void *context, struct text value)
+{
+	struct joining *joining = context;
+	struct text leaf;
+	for (size_t at = 0; leaves_next(value, &at, &leaf) && joining->out.len < TALLY_VALUE_BYTES_MAX;) {
+		struct text text = leaf_text(leaf, joining->scratch);
+		buf_put_string(&joining->out, joining->any ? ", " : "");
+		buf_put_text(&joining->out,
+			(struct text){text.at, text.len < TALLY_VALUE_BYTES_MAX ? text.len : TALLY_VALUE_BYTES_MAX});
+		joining->any = true;
+	}
+	return joining->out.len >= TALLY_VALUE_BYTES_MAX;
+}
+
+/* For each entry of a column what stands at the path; entries without it get at = NULL. */
+static enum status follow_path(const struct column *column, const struct path *path, struct arena *arena,
+	struct tally_coded_field *field, uint32_t **codes)
+{
+	struct text *texts = arena_calloc(arena, column->entry_count, sizeof(*texts));
+	uint32_t *made = arena_alloc(arena, ((size_t)column->rows + 1) * sizeof(*made));
+	struct arena scratch, leaves;
+	struct joining joining = {.arena = arena, .scratch = &leaves};
+	if (texts == NULL || made == NULL)
+		return STATUS_NO_MEMORY;
+	arena_init(&scratch, SCRATCH_BYTES_MAX);
+	arena_init(&leaves, SCRATCH_BYTES_MAX);
+	buf_init(&joining.out, 4 * TALLY_VALUE_BYTES_MAX);
+	enum status status = STATUS_OK;
+	for (uint32_t code = 1; code < column->entry_count && status == STATUS_OK; code++) {
+		buf_clear(&joining.out);
+		arena_clear(&leaves);
+		joining.any = false;
+		(void)path_visit(column->entries[code], path, &scratch, join_value, &joining);
+		if (joining.any)
+			texts[code] = arena_copy(arena, buf_text(&joining.out));
+		if (joining.any && texts[code].at == NULL)
+			status = STATUS_NO_MEMORY;
+	}
+	for (uint32_t row = 0; row < column->rows; row++)
+		made[row] = texts[column->codes[row]].at ? column->codes[row] : 0;
+	buf_finish(&joining.out);
+	arena_finish(&leaves);
+	arena_finish(&scratch);
+	field->texts = texts;
+	*codes = made;
+	return status;
+}
+
 static enum status read_field(const struct tally_value *value, struct block *block, struct arena *arena,
 	struct tally_coded_field *field, const uint32_t **codes, uint32_t *limit)
 {
@@ -76,19 +133,25 @@ static enum status read_field(const struct tally_value *value, struct block *blo
 		*codes = made;
 		return status;
 	}
+	*limit = column.entry_count;
+	if (value->path.count > 0) {
+		uint32_t *made = NULL;
+		status = follow_path(&column, &value->path, arena, field, &made);
+		*codes = made;
+		return status;
+	}
 	field->texts = column.entries;
 	*codes = column.codes;
-	*limit = column.entry_count;
 	return STATUS_OK;
 }
 
-enum status tally_read_codes(
+static enum status read_fields(
 	const struct tally_value *value, struct block *block, struct arena *arena, struct tally_codes *codes)
 {
 	uint32_t rows = block_count(block);
 	uint32_t *joined = NULL;
 	*codes = (struct tally_codes){.limit = 1};
-	for (size_t i = 0; i < value->field_count; i++) {
+	for (size_t i = 0; i < TALLY_FIELDS_MAX && value->fields[i]; i++) {
 		struct tally_coded_field field = {.field = value->fields[i], .base = codes->limit - 1};
 		const uint32_t *found = NULL;
 		uint32_t limit = 0;
@@ -110,6 +173,57 @@ enum status tally_read_codes(
 		codes->fields[codes->field_count++] = field;
 	}
 	return STATUS_OK;
+}
+
+/* --- conditions --- */
+
+static bool is_word(const struct tally_only *only, struct text text)
+{
+	for (size_t i = 0; i < TALLY_WORDS_MAX && only->words[i]; i++)
+		if (text_equal(text, text_of(only->words[i])))
+			return true;
+	return false;
+}
+
+/* Takes the codes of rows away that a condition does not take. */
+static enum status take_away(
+	const struct tally_only *only, struct block *block, struct arena *arena, uint32_t *codes, uint32_t rows)
+{
+	struct tally_value value = {.bucket_ns = 0};
+	struct tally_codes asked;
+	memcpy(value.fields, only->fields, sizeof(value.fields));
+	enum status status = read_fields(&value, block, arena, &asked);
+	if (status != STATUS_OK)
+		return status;
+	bool *takes = arena_alloc(arena, asked.limit);
+	if (takes == NULL)
+		return STATUS_NO_MEMORY;
+	for (uint32_t code = 0; code < asked.limit; code++) {
+		char digits[24];
+		struct tally_part part = tally_decode(&asked, code, digits);
+		takes[code] = (part.field && is_word(only, part.text)) != only->but;
+	}
+	for (uint32_t row = 0; row < rows; row++)
+		if (!takes[tally_code(&asked, row)])
+			codes[row] = 0;
+	return STATUS_OK;
+}
+
+enum status tally_read_codes(
+	const struct tally_value *value, struct block *block, struct arena *arena, struct tally_codes *codes)
+{
+	uint32_t rows = block_count(block);
+	enum status status = read_fields(value, block, arena, codes);
+	if (status != STATUS_OK || codes->codes == NULL || value->only[0].fields[0] == 0)
+		return status;
+	uint32_t *copy = arena_alloc(arena, ((size_t)rows + 1) * sizeof(*copy));
+	if (copy == NULL)
+		return STATUS_NO_MEMORY;
+	memcpy(copy, codes->codes, rows * sizeof(*copy));
+	for (size_t i = 0; i < TALLY_ONLY_MAX && value->only[i].fields[0] && status == STATUS_OK; i++)
+		status = take_away(&value->only[i], block, arena, copy, rows);
+	codes->codes = copy;
+	return status;
 }
 
 struct tally_part tally_decode(const struct tally_codes *codes, uint32_t code, char digits[24])

@@ -48,8 +48,8 @@ enum status tally_find(struct tally *tally, const struct tally_part *parts, stru
 bool tally_moment_before(const struct tally_moment *a, const struct tally_moment *b);
 /* Counts a value of a set. */
 enum status tally_set_add(struct tally *tally, struct tally_set *set, struct text value, uint64_t count) MUST_CHECK;
-/* Keeps a sample's text if its moment is later than that of the one there is. */
-enum status tally_keep_latest(struct tally *tally, struct tally_latest *latest, const struct tally_moment *moment,
+/* Keeps a sample's text if its moment is later (earlier) than that of the one there is. */
+enum status tally_keep(struct tally *tally, struct tally_found *found, bool earliest, const struct tally_moment *moment,
 	struct text text) MUST_CHECK;
 
 /* --- tally_code.c --- */

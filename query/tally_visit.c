@@ -44,7 +44,7 @@ static enum status read_column(struct block *block, unsigned field, struct colum
 
 static enum status read_one(struct block *block, unsigned field, struct arena *arena, struct tally_codes *codes)
 {
-	struct tally_value value = {.fields = {(uint8_t)field}, .field_count = 1};
+	struct tally_value value = {.fields = {(uint8_t)field}};
 	return tally_read_codes(&value, block, arena, codes);
 }
 
@@ -57,6 +57,8 @@ static enum status read_figures(const struct tally_spec *spec, struct block *blo
 		status = read_column(block, FIELD_REQUEST, &columns->request);
 	if (spec->bytes && status == STATUS_OK)
 		status = read_column(block, FIELD_RESPONSE, &columns->response);
+	if (spec->times && status == STATUS_OK)
+		status = read_column(block, FIELD_DURATION_NS, &columns->duration);
 	if ((spec->times || spec->sample_count > 0) && status == STATUS_OK)
 		status = read_column(block, FIELD_TIME, &columns->time);
 	if ((spec->times || spec->sample_count > 0) && status == STATUS_OK)
@@ -159,11 +161,11 @@ static uint32_t number_pairs(struct tally_work *work, const uint32_t *a, uint32_
 static void parts_of(const struct tally_spec *spec, const struct columns *columns, uint32_t row,
 	struct tally_part parts[TALLY_KEYS_MAX], char digits[TALLY_KEYS_MAX][24])
 {
+	unsigned has = 0;
 	for (size_t i = 0; i < spec->key_count; i++) {
-		uint32_t code = tally_code(&columns->keys[i], row);
-		if (spec->keys[i].unless_first && parts[0].field)
-			code = 0;
+		uint32_t code = spec->keys[i].unless & has ? 0 : tally_code(&columns->keys[i], row);
 		parts[i] = tally_decode(&columns->keys[i], code, digits[i]);
+		has |= (unsigned)(parts[i].field != 0) << i;
 	}
 }
 
@@ -187,6 +189,11 @@ static enum status group_rows(struct tally *tally, struct tally_work *work, cons
 }
 
 /* --- figures --- */
+
+static inline bool is_there(const struct column *numbers, uint32_t row)
+{
+	return row < numbers->rows && row_is_set(numbers->present, row);
+}
 
 static inline struct tally_group *group_at(const struct tally_work *work, uint32_t position)
 {
@@ -223,7 +230,7 @@ static enum status add_durations(const struct tally_work *work, const struct col
 	enum status status = STATUS_OK;
 	for (uint32_t i = 0; i < work->count && status == STATUS_OK; i++) {
 		uint32_t row = work->rows[i];
-		if (row < duration->rows && row_is_set(duration->present, row) && columns->counts[i])
+		if (is_there(duration, row) && columns->counts[i])
 			status = durations_add(&group_at(work, i)->durations, duration->numbers[row]);
 	}
 	return status;
@@ -248,9 +255,9 @@ static void add_bytes(const struct tally_work *work, const struct columns *colum
 static bool moment_of(const struct columns *columns, uint32_t row, struct tally_moment *moment)
 {
 	const struct column *column = &columns->time;
-	if (row >= column->rows || !row_is_set(column->present, row))
+	if (!is_there(column, row))
 		column = &columns->recv_time;
-	if (row >= column->rows || !row_is_set(column->present, row))
+	if (!is_there(column, row))
 		return false;
 	*moment = (struct tally_moment){true, column->numbers[row], columns->store, columns->first_seq + row};
 	return true;
@@ -269,8 +276,14 @@ static void add_times(const struct tally_work *work, const struct columns *colum
 	struct tally_moment moment;
 	for (uint32_t i = 0; i < work->count; i++) {
 		struct tally_group *group = group_at(work, i);
-		if (!moment_of(columns, work->rows[i], &moment))
+		uint32_t row = work->rows[i];
+		int64_t end = 0;
+		if (!moment_of(columns, row, &moment))
 			continue;
+		if (!is_there(&columns->duration, row) ||
+			__builtin_add_overflow(moment.time, columns->duration.numbers[row], &end))
+			end = moment.time;
+		group->busy_until = end > group->busy_until ? end : group->busy_until;
 		stretch(&group->first, &group->last, &moment);
 		if (columns->counts[i] && verdict_is_error((enum verdict)columns->verdicts[i]))
 			stretch(&group->first_error, &group->last_error, &moment);
@@ -297,37 +310,40 @@ static enum status add_set(struct tally *tally, struct tally_work *work, const s
 	return status;
 }
 
-/* The latest row of each group in the block first, so that a text is copied once for each. */
+/* The row of each group in the block first, so that a text is copied once for each. */
 static enum status add_sample(
 	struct tally *tally, struct tally_work *work, const struct columns *columns, size_t sample)
 {
 	const struct tally_codes *codes = &columns->samples[sample];
-	bool errors = tally->spec->samples[sample].when == TALLY_WHEN_ERROR;
-	struct tally_moment *latest = arena_calloc(&work->arena, work->group_count, sizeof(*latest));
+	const struct tally_sample *asked = &tally->spec->samples[sample];
+	struct tally_moment *found = arena_calloc(&work->arena, work->group_count, sizeof(*found));
 	uint32_t *rows = arena_alloc(&work->arena, work->group_count * sizeof(*rows));
 	struct tally_moment moment;
 	if (codes->codes == NULL)
 		return STATUS_OK;
-	if (latest == NULL || rows == NULL)
+	if (found == NULL || rows == NULL)
 		return STATUS_NO_MEMORY;
 	for (uint32_t i = 0; i < work->count; i++) {
 		uint32_t row = work->rows[i];
 		uint32_t group = work->group[i];
-		if (codes->codes[row] == 0 || (errors && !verdict_is_error((enum verdict)columns->verdicts[i])) ||
+		if (codes->codes[row] == 0 ||
+			(asked->errors && !verdict_is_error((enum verdict)columns->verdicts[i])) ||
 			!moment_of(columns, row, &moment))
 			continue;
-		if (!latest[group].known || tally_moment_before(&latest[group], &moment)) {
-			latest[group] = moment;
+		if (!found[group].known || tally_moment_before(asked->earliest ? &moment : &found[group],
+						   asked->earliest ? &found[group] : &moment)) {
+			found[group] = moment;
 			rows[group] = row;
 		}
 	}
 	enum status status = STATUS_OK;
 	for (uint32_t group = 0; group < work->group_count && status == STATUS_OK; group++) {
 		char digits[24];
-		if (!latest[group].known)
+		if (!found[group].known)
 			continue;
 		struct tally_part part = tally_decode(codes, codes->codes[rows[group]], digits);
-		status = tally_keep_latest(tally, &work->groups[group]->samples[sample], &latest[group], part.text);
+		status = tally_keep(
+			tally, &work->groups[group]->samples[sample], asked->earliest, &found[group], part.text);
 	}
 	return status;
 }

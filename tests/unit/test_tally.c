@@ -28,7 +28,7 @@ static int close_store(void **state)
 
 #define KEY(...)                                                                                                       \
 	{                                                                                                              \
-		.fields = {__VA_ARGS__}, .field_count = sizeof((uint8_t[]){__VA_ARGS__})                               \
+		.fields = { __VA_ARGS__ }                                                                              \
 	}
 
 static struct tally *tally_all(const struct tally_spec *spec)
@@ -84,7 +84,7 @@ static const struct tally_spec whole = {
 	.key_count = 2,
 	.sets = {KEY(FIELD_USER_ID)},
 	.set_count = 1,
-	.samples = {{.value = KEY(FIELD_ERROR_MESSAGE), .when = TALLY_WHEN_ERROR}},
+	.samples = {{.value = KEY(FIELD_ERROR_MESSAGE), .errors = true}},
 	.sample_count = 1,
 	.durations = true,
 	.bytes = true,
@@ -250,7 +250,7 @@ static void later_keys_can_stand_in_for_the_first(void **state)
 	(void)tally_groups(tally, &count);
 	assert_int_equal(count, 4);
 	tally_destroy(&tally);
-	spec.keys[1].unless_first = true;
+	spec.keys[1].unless = 1;
 	tally = tally_all(&spec);
 	(void)tally_groups(tally, &count);
 	assert_int_equal(count, 3);
@@ -265,8 +265,7 @@ static void numbers_fall_into_their_buckets(void **state)
 	for (size_t i = 0; i < 6; i++)
 		query_store_add(&fixture, "time", times[i], NULL);
 	query_store_commit(&fixture, true);
-	const struct tally_spec spec = {
-		.keys = {{.fields = {FIELD_TIME}, .field_count = 1, .bucket_ns = 10}}, .key_count = 1};
+	const struct tally_spec spec = {.keys = {{.fields = {FIELD_TIME}, .bucket_ns = 10}}, .key_count = 1};
 	struct tally *tally = tally_all(&spec);
 	assert_int_equal(events_of(tally, "-10"), 1);
 	assert_int_equal(events_of(tally, "0"), 2);
