@@ -24,6 +24,7 @@ OPTION(sort, "sort", 0, STRING, ASKED, "FIELD", " search stats ",
 	"largest first: by a field that holds numbers (duration, time, …), or by a column of figures (errors, p99, "
 	"last_seen, …)")
 OPTION(by, "by", 0, STRING, ASKED, "FIELD,…", " stats ", "the fields to group by, such as server,tool")
+OPTION(as_of, "as-of", 0, STRING, ASKED, "TIME", " definitions ", "what was in force at this time")
 OPTION(utc, "utc", 0, FLAG, HERE, NULL, "", "tables show UTC instead of local time (JSON always is UTC)")
 OPTION(require_complete, "require-complete", 0, FLAG, ASKED, NULL, "", "exit with 3 when the answer may lack events")
 OPTION(explain, "explain", 0, FLAG, ASKED, NULL, "",

@@ -33,19 +33,31 @@ VERB(show, "show", READS, "ID", "Everything about one event",
 	"ID is the id of an event, as answers show it, or its sequence number.\n"
 	"  mcpledger show 42\n"
 	"  mcpledger show 0192f3c2-7b1e-7cc0-9d6a-0f3b5a1c2d3e -o json")
+VERB(related, "related", READS, "ID | TEXT", "What has to do with an event, and why",
+	"ID is the id or seq of an event. Related is, the strongest and nearest first: what names it or has the same "
+	"id, what called it or was called by it, what got values of its result (addresses, paths, ids) as parameters "
+	"or "
+	"gave it its own, the same tool with the same arguments, the same conversation, session, trace, turn, task or "
+	"token, and the same user or server within 5 minutes. A TEXT that is no event's id is looked for itself: which "
+	"results held it, and where it was passed on.\n"
+	"  mcpledger related 42\n"
+	"  mcpledger related 0192f3c2-7b1e-7cc0-9d6a-0f3b5a1c2d3e -n 20\n"
+	"  mcpledger related OPS-101 --since 7d")
+VERB(definitions, "definitions", READS, "[TOOL | WORDS]",
+	"What tools said they do, since when, and what a change broke",
+	"Each version of a tool's definition that was announced, with what differs from the one before: description, "
+	"parameters, hints. CALLS are those that saw it, by the digest they name, else by their time; FAILED those "
+	"that "
+	"ended in an error or were refused as invalid, beside the share before the change. Definitions that calls name "
+	"and "
+	"nobody announced are told, too. Tools that changed come first. TOOL is a name; WORDS are those of a search.\n"
+	"With --as-of: the definitions in force at that time; of a single tool in full.\n"
+	"  mcpledger definitions\n"
+	"  mcpledger definitions convert_currency\n"
+	"  mcpledger definitions server:exchange-rates --as-of 3d\n"
+	"  mcpledger definitions op:changed -o json")
 
 GROUP("Figures")
-VERB(related, "related", READS, "ID | TEXT", "What has to do with an event, and why: the strongest and nearest first",
-	"ID is the id or seq of an event.  Related is: what names it or has the same id, what called it or was called "
-	"by it,\n"
-	"what got values of its result (addresses, paths, ids) as parameters or gave it its own, the same tool with "
-	"the same\n"
-	"arguments, the same conversation, session, trace, turn, task or token, the same user or server within 5 "
-	"minutes.\n"
-	"A TEXT that is no event's id is looked for itself: which results held it, and where it was passed on.\n"
-	"  mcpledger related 4711\n"
-	"  mcpledger related 0192f3c2-7b1e-7cc0-9d6a-0f3b5a1c2d3e -n 20\n"
-	"  mcpledger related ana@example.com --since yesterday")
 VERB(stats, "stats", READS, "[WORDS]", "Figures of the store, or of calls by field",
 	"Without --by: events, blocks and bytes of the store. With --by FIELD[,FIELD]: calls that the words match, by "
 	"outcome, with durations and bytes. Only tool calls are counted unless the words or --by name a kind.\n"

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "columns.h"
 #include "conditions.h"
 #include "related_event.h"
 #include "timestamp.h"
@@ -126,36 +127,13 @@ static enum status mark_rows(struct finder *finder, struct match *match, const u
 	memcpy(taken, rows, sizeof(taken));
 	enum status status = match_rows(match, finder->conditions[relation], taken);
 	if (status == STATUS_OK && exact)
-		status = block_column(match->block, FIELD_REQUEST, &requests);
-	if (status == STATUS_NOT_FOUND)
-		return STATUS_OK;
+		status = column_read(match->block, FIELD_REQUEST, &requests);
 	for (uint32_t row = 0; status == STATUS_OK && row_next(taken, &row); row++) {
-		bool same = !exact || (row < requests.rows && requests.codes[row] != 0 &&
-					      text_equal(requests.entries[requests.codes[row]], finder->seed.request));
+		bool same = !exact || text_equal(column_text(&requests, row), finder->seed.request);
 		if (same)
 			finder->relations[row] |= UINT32_C(1) << relation;
 	}
 	return status;
-}
-
-struct times {
-	struct column own, received;
-};
-
-static int64_t time_of(const struct times *times, uint32_t row)
-{
-	if (row < times->own.rows && row_is_set(times->own.present, row))
-		return times->own.numbers[row];
-	return row < times->received.rows ? times->received.numbers[row] : 0;
-}
-
-static enum status read_times(struct block *block, struct times *times)
-{
-	*times = (struct times){.own = {.rows = 0}};
-	enum status status = block_column(block, FIELD_TIME, &times->own);
-	if (status == STATUS_OK || status == STATUS_NOT_FOUND)
-		status = block_column(block, FIELD_RECV_TIME, &times->received);
-	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 static bool is_seed(const struct seed *seed, size_t store, uint64_t seq)
@@ -167,11 +145,11 @@ static bool is_seed(const struct seed *seed, size_t store, uint64_t seq)
 }
 
 static enum status meet_row(struct finder *finder, const struct scan_place *place, struct block *block, uint32_t row,
-	const struct times *times)
+	const struct column_times *times)
 {
 	struct relative met = {.store = place->store,
 		.seq = block_first_seq(block) + row,
-		.time = time_of(times, row),
+		.time = column_time(times, row),
 		.relations = finder->relations[row],
 		.values = finder->values[row]};
 	if (__builtin_sub_overflow(met.time, finder->seed.time, &met.distance))
@@ -190,15 +168,15 @@ static enum status visit(
 		.scratch = &finder->scratch,
 		.deadline = finder->deadline,
 		.error = finder->error};
-	struct times times;
+	struct column_times times;
 	memset(finder->relations, 0, sizeof(finder->relations));
 	memset(finder->values, 0, sizeof(finder->values));
-	enum status status = read_times(block, &times);
+	enum status status = column_read_times(block, &times);
 	for (unsigned i = 0; i < RELATION_COUNT && status == STATUS_OK; i++)
 		status = mark_rows(finder, &match, rows, (enum relation)i);
 	if (status == STATUS_OK && !finder->related->of_text) {
 		for (uint32_t row = 0; row_next(rows, &row); row++)
-			finder->times[row] = time_of(&times, row);
+			finder->times[row] = column_time(&times, row);
 		status = values_mark_rows(finder, &match, rows);
 	}
 	for (uint32_t row = 0; status == STATUS_OK && row_next(rows, &row); row++)

@@ -1,5 +1,6 @@
 #include "related_event.h"
 
+#include "columns.h"
 #include "conditions.h"
 #include "members.h"
 #include "clues.h"
@@ -124,20 +125,6 @@ struct row_texts {
 	struct column request, response;
 };
 
-static enum status read_texts(struct block *block, unsigned field, struct column *column)
-{
-	*column = (struct column){.rows = 0};
-	enum status status = block_column(block, field, column);
-	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-}
-
-static struct text text_of_row(const struct column *column, uint32_t row)
-{
-	if (row >= column->rows || column->codes[row] == 0)
-		return (struct text){NULL, 0};
-	return column->entries[column->codes[row]];
-}
-
 /* What a value in the row's parameters or result means. */
 static uint32_t meaning(const struct finder *finder, size_t value, bool in_response, bool in_both, int64_t time)
 {
@@ -158,8 +145,8 @@ static enum status mark_wanted(struct finder *finder, struct match *match, const
 	memcpy(taken, rows, sizeof(taken));
 	enum status status = match_rows(match, wanted->condition, taken);
 	for (uint32_t row = 0; status == STATUS_OK && row_next(taken, &row); row++) {
-		struct text request = text_of_row(&texts->request, row);
-		struct text own = wanted->in_response ? text_of_row(&texts->response, row) : request;
+		struct text request = column_text(&texts->request, row);
+		struct text own = wanted->in_response ? column_text(&texts->response, row) : request;
 		if (!clue_in_payload(value, own, &finder->scratch_inside))
 			continue;
 		bool in_both = wanted->in_response && clue_in_payload(value, request, &finder->scratch_inside);
@@ -195,7 +182,7 @@ static enum status note_passed_on(void *context, struct text value)
 static enum status mark_near(struct finder *finder, const struct row_texts *texts, uint32_t row)
 {
 	struct row_values row_values = {finder, row};
-	struct text request = text_of_row(&texts->request, row);
+	struct text request = column_text(&texts->request, row);
 	if (finder->relations[row] == 0 || request.len == 0 || finder->times[row] < finder->seed.time)
 		return STATUS_OK;
 	return clues_walk(request, note_passed_on, &row_values, &finder->scratch_inside);
@@ -204,9 +191,9 @@ static enum status mark_near(struct finder *finder, const struct row_texts *text
 enum status values_mark_rows(struct finder *finder, struct match *match, const uint64_t *rows)
 {
 	struct row_texts texts;
-	enum status status = read_texts(match->block, FIELD_REQUEST, &texts.request);
+	enum status status = column_read(match->block, FIELD_REQUEST, &texts.request);
 	if (status == STATUS_OK)
-		status = read_texts(match->block, FIELD_RESPONSE, &texts.response);
+		status = column_read(match->block, FIELD_RESPONSE, &texts.response);
 	for (size_t i = 0; i < finder->wanted_count && status == STATUS_OK; i++)
 		status = mark_wanted(finder, match, rows, &finder->wanted[i], &texts);
 	if (finder->seed.response_plain.len == 0)

@@ -1,5 +1,6 @@
 #include "when.h"
 
+#include "columns.h"
 #include "timestamp.h"
 
 struct sought {
@@ -15,13 +16,6 @@ static void offer(struct sought *sought, int64_t ns)
 	sought->found = true;
 }
 
-static enum status read_column(struct block *block, unsigned field, struct column *column)
-{
-	*column = (struct column){.rows = 0};
-	enum status status = block_column(block, field, column);
-	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-}
-
 static enum status look_at_rows(
 	void *context, const struct scan_place *place, struct block *block, const uint64_t rows[ROW_WORDS_MAX])
 {
@@ -29,9 +23,9 @@ static enum status look_at_rows(
 	struct column own = {.rows = 0};
 	struct column received;
 	(void)place;
-	enum status status = read_column(block, FIELD_RECV_TIME, &received);
+	enum status status = column_read(block, FIELD_RECV_TIME, &received);
 	if (status == STATUS_OK && !sought->by_recv_time)
-		status = read_column(block, FIELD_TIME, &own);
+		status = column_read(block, FIELD_TIME, &own);
 	for (uint32_t row = 0; status == STATUS_OK && row_next(rows, &row); row++) {
 		if (row < own.rows && row_is_set(own.present, row))
 			offer(sought, own.numbers[row]);
