@@ -41,6 +41,15 @@ enum status conf_load(struct conf *conf, const char *file, char *const *environm
 void conf_finish(struct conf *conf); /* also of a zeroed one */
 /* The whole commented YAML file with the values of conf (NULL: the defaults, which is config/mcpledger.yaml). */
 void conf_print(struct buf *out, const struct conf *conf);
+/* One setting, for documents. */
+struct conf_description {
+	const char *section, *key, *initial, *doc; /* initial as the file has it; "" = empty */
+	enum setting_type type;
+	bool reload;
+	char variable[96]; /* MCPLEDGER_SECTION_KEY */
+};
+/* By its number, from 0, in the table's order; range gets least and greatest as a sentence.  false: there are no more. */
+bool conf_describe(size_t number, struct conf_description *description, struct buf *range);
 /* Names (section.key) of the settings that differ and can only change at a restart; one per line. */
 void conf_restart_needed(struct buf *out, const struct conf *running, const struct conf *wanted);
 

@@ -11,7 +11,7 @@
 #define VARIABLE_PREFIX          "MCPLEDGER_"
 #define VARIABLE_PREFIX_OF_TESTS "MCPLEDGER_TEST_"
 
-enum { VARIABLE_BYTES_MAX = 96 };
+enum { VARIABLE_BYTES_MAX = sizeof(((struct conf_description *)NULL)->variable) };
 
 static enum status set_defaults(struct conf *conf)
 {
@@ -144,6 +144,18 @@ void conf_print(struct buf *out, const struct conf *conf)
 		print_setting(&settings[i], conf ? conf : &defaults, out);
 	}
 	conf_finish(&defaults);
+}
+
+bool conf_describe(size_t number, struct conf_description *description, struct buf *range)
+{
+	if (number >= SETTING_INDEX_COUNT)
+		return false;
+	const struct setting *setting = &settings[number];
+	*description = (struct conf_description){
+		setting->section, setting->key, setting->initial, setting->doc, setting->type, setting->reload, ""};
+	variable_of(setting, description->variable);
+	setting_print_range(setting, range);
+	return true;
 }
 
 void conf_restart_needed(struct buf *out, const struct conf *running, const struct conf *wanted)

@@ -1,30 +1,13 @@
 """What the command line says of itself fits a terminal, names what is near, and its examples work on the demo."""
 
-import json
-import os
 import re
 import subprocess
 
+import examples
 import ledgerlib
 import pytest
 
 WIDTH = 80
-UUID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
-DEFAULT_ADDRESS = "127.0.0.1:7373"
-# What an example's file holds before it is run: the bash that makes it.
-FILES = {
-    "events.ndjson": "mcpledger export >events.ndjson",
-    "demo.ndjson.gz": "mcpledger export | gzip >demo.ndjson.gz",
-}
-# The default address is taken by nobody, or by a daemon of somebody else's.
-PREAMBLE = """
-mcpledger() {
-  case $1 in
-  demo | import) [[ " $* " == *" --url "* ]] || set -- "$@" --url "$URL" ;;
-  esac
-  command mcpledger "$@"
-}
-"""
 
 
 def help_text(*words, columns=WIDTH):
@@ -37,7 +20,7 @@ def all_verbs():
     return re.findall(r"^  (\w[\w-]*) ", listed, re.M)
 
 
-def examples():
+def all_examples():
     """[(verb, command)] of all verbs' help."""
     return [(verb, line.strip()) for verb in all_verbs() for line in help_text(verb).splitlines()
             if line.startswith("  ") and re.search(r"\bmcpledger ", line)]
@@ -79,7 +62,7 @@ def test_control_characters_of_a_wrong_verb_are_shown_as_escapes():
 
 def test_the_search_language_is_a_topic():
     text = help_text("query")
-    for words in ("Regular expressions:", "field:value", "as in: verdict:error,denied", "  conversation  conversation_id"):
+    for words in ("Regular expressions:", "field:value", "as in: verdict:error,denied", "\n  session       session_id"):
         assert words in text
 
 
@@ -97,38 +80,17 @@ def test_help_that_cannot_be_written_is_a_failure():
 
 
 def test_each_verb_has_two_examples():
-    found = examples()
+    found = all_examples()
     for verb in all_verbs():
         assert sum(its == verb for its, _ in found) >= 2, verb
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    """A running daemon with the demo in it, and the id of an event that belongs to a conversation."""
-    folder = tmp_path_factory.mktemp("demo")
-    daemon = ledgerlib.Daemon(folder).start()
-    daemon.cli("demo")
-    events = map(json.loads, daemon.export())
-    daemon.an_id = next(event["id"] for event in events if event["kind"] == "tool_call" and "conversation_id" in event)
-    yield daemon
-    daemon.stop()
+    with examples.running_demo(tmp_path_factory.mktemp("demo")) as daemon:
+        yield daemon
 
 
-def prepare(command, demo, folder):
-    """The example as bash can run it here: with this daemon's address, an id that is there, and the files it reads."""
-    (folder / "mcpledger-data").symlink_to(demo.data)
-    made = [make for name, make in FILES.items() if re.search(rf"(?<!> ){re.escape(name)}", command)]
-    command = UUID.sub(demo.an_id, command).replace(DEFAULT_ADDRESS, demo.ready["http"])
-    return "\n".join([PREAMBLE, *made, command])
-
-
-@pytest.mark.parametrize(("verb", "command"), examples(), ids=lambda value: value.replace("/", "|"))
+@pytest.mark.parametrize(("verb", "command"), all_examples(), ids=lambda value: value.replace("/", "|"))
 def test_each_example_of_help_works_on_the_demo(verb, command, demo, tmp_path):
-    env = ledgerlib.clean_environment({
-        "PATH": f"{ledgerlib.CLI.parent}:{os.environ['PATH']}", "URL": demo.url,
-        "MCPLEDGER_STORE_DIR": str(demo.data)})
-    done = subprocess.run(["bash", "-o", "pipefail", "-ec", prepare(command, demo, tmp_path)], cwd=tmp_path, env=env,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    written = [path.stat().st_size for path in tmp_path.iterdir() if path.is_file()]
-    assert done.stdout or any(written) or "--quiet" in command, f"{verb} shows nothing"
+    examples.run(command, demo, tmp_path)
