@@ -42,7 +42,7 @@ VERB(related, "related", READS, "ID | TEXT", "What has to do with an event, and 
 	"results held it, and where it was passed on.\n"
 	"  mcpledger related 42\n"
 	"  mcpledger related 0192f3c2-7b1e-7cc0-9d6a-0f3b5a1c2d3e -n 20\n"
-	"  mcpledger related OPS-101 --since 7d")
+	"  mcpledger related OPS-102 --since 30d")
 VERB(definitions, "definitions", READS, "[TOOL | WORDS]",
 	"What tools said they do, since when, and what a change broke",
 	"Each version of a tool's definition that was announced, with what differs from the one before: description, "
