@@ -26,8 +26,24 @@ static struct condition *make_wanted(
 
 struct condition *condition_exact(struct arena *arena, const uint8_t *fields, size_t field_count, struct text value)
 {
-	struct text copy = arena_copy(arena, value);
-	return copy.at ? make_wanted(arena, fields, field_count, (struct wanted){.text = copy}) : NULL;
+	return condition_any(arena, fields, field_count, &value, 1);
+}
+
+struct condition *condition_any(
+	struct arena *arena, const uint8_t *fields, size_t field_count, const struct text *values, size_t value_count)
+{
+	struct condition *condition = make(arena, CONDITION_FIELD, fields, field_count);
+	struct wanted *wanted = arena_calloc(arena, value_count, sizeof(*wanted));
+	if (condition == NULL || wanted == NULL)
+		return NULL;
+	for (size_t i = 0; i < value_count; i++) {
+		wanted[i].text = arena_copy(arena, values[i]);
+		if (wanted[i].text.at == NULL)
+			return NULL;
+	}
+	condition->values = wanted;
+	condition->value_count = value_count;
+	return condition;
 }
 
 struct condition *condition_exists(struct arena *arena, const uint8_t *fields, size_t field_count)

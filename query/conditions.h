@@ -11,6 +11,9 @@
 
 /* One of the fields (a static list) has exactly this text. */
 struct condition *condition_exact(struct arena *arena, const uint8_t *fields, size_t field_count, struct text value);
+/* One of the fields has exactly one of these texts. */
+struct condition *condition_any(
+	struct arena *arena, const uint8_t *fields, size_t field_count, const struct text *values, size_t value_count);
 /* One of the fields is there. */
 struct condition *condition_exists(struct arena *arena, const uint8_t *fields, size_t field_count);
 /* The number of a field lies in first..last. */

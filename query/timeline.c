@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "conditions.h"
 #include "crypto.h"
 #include "timestamp.h"
 
@@ -191,27 +192,10 @@ static enum status add_tenants(struct timeline *timeline, enum unit_type type, s
 
 /* --- what to look for --- */
 
-static struct condition *condition_of(
-	struct timeline *timeline, const uint8_t *fields, size_t field_count, const struct text *values, size_t count)
-{
-	struct condition *condition = arena_calloc(&timeline->arena, 1, sizeof(*condition));
-	struct wanted *wanted = arena_calloc(&timeline->arena, count, sizeof(*wanted));
-	if (condition == NULL || wanted == NULL)
-		return NULL;
-	for (size_t i = 0; i < count; i++)
-		wanted[i].text = values[i];
-	*condition = (struct condition){.type = CONDITION_FIELD,
-		.fields = fields,
-		.field_count = field_count,
-		.values = wanted,
-		.value_count = count};
-	return condition;
-}
-
 static enum status collect_any(struct timeline *timeline, const struct scan *scan, const uint8_t *fields,
 	size_t field_count, struct text value, struct error *error)
 {
-	struct filter filter = {.root = condition_of(timeline, fields, field_count, &value, 1)};
+	struct filter filter = {.root = condition_exact(&timeline->arena, fields, field_count, value)};
 	timeline->count = 0;
 	return filter.root ? timeline_collect(timeline, scan, &filter, error) : STATUS_NO_MEMORY;
 }
@@ -221,21 +205,13 @@ static enum status make_who_filter(struct timeline *timeline, const struct momen
 {
 	static const uint8_t fields[] = {FIELD_USER_ID, FIELD_OAUTH_CLIENT_ID, FIELD_CLIENT_NAME, FIELD_SERVER_NAME};
 	const struct text values[] = {moment->user, moment->oauth_client, moment->client, moment->server};
-	struct condition *all = arena_calloc(&timeline->arena, 1, sizeof(*all));
-	if (all == NULL)
-		return STATUS_NO_MEMORY;
-	all->type = CONDITION_AND;
-	for (size_t i = 0; i < sizeof(fields); i++) {
-		if (values[i].len == 0)
-			continue;
-		struct condition *condition = condition_of(timeline, &fields[i], 1, &values[i], 1);
-		if (condition == NULL)
-			return STATUS_NO_MEMORY;
-		condition->next = all->children;
-		all->children = condition;
-	}
+	struct arena *arena = &timeline->arena;
+	struct condition *all = condition_group(arena, CONDITION_AND);
+	for (size_t i = 0; i < sizeof(fields); i++)
+		if (values[i].len > 0)
+			all = condition_add(all, condition_exact(arena, &fields[i], 1, values[i]));
 	*filter = (struct filter){.root = all};
-	return STATUS_OK;
+	return all ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 /* --- the other observers of a conversation --- */
@@ -264,51 +240,56 @@ static size_t distinct(struct timeline *timeline, size_t offset, struct text val
 	return count;
 }
 
-/* The filter for what has one of the sessions or traces, and no conversation of its own. NULL: nothing to look for. */
-static enum status make_others_filter(struct timeline *timeline, struct filter *filter)
+/*
+ * The filter for what has one of the sessions or traces, and no conversation of its own; *traces is the part of it that
+ * asks for these (NULL: there are none).  root NULL: there is nothing to look for.
+ */
+static enum status make_others_filter(struct timeline *timeline, struct filter *filter, const struct condition **traces)
 {
 	static const uint8_t field_conversation = FIELD_CONVERSATION_ID;
 	static const uint8_t fields[] = {FIELD_TRACE_ID, FIELD_SESSION_ID};
 	static const size_t offsets[] = {offsetof(struct moment, trace_id), offsetof(struct moment, session_id)};
-	struct condition *conditions = arena_calloc(&timeline->arena, 4, sizeof(*conditions));
-	struct text *values = arena_alloc(&timeline->arena, SHARED_IDS_MAX * sizeof(*values));
-	if (conditions == NULL || values == NULL)
+	struct arena *arena = &timeline->arena;
+	struct text *values = arena_alloc(arena, SHARED_IDS_MAX * sizeof(*values));
+	struct condition *any = condition_group(arena, CONDITION_OR);
+	struct condition *none = condition_group(arena, CONDITION_NOT);
+	struct condition *all = condition_group(arena, CONDITION_AND);
+	bool wanted = false;
+	if (values == NULL)
 		return STATUS_NO_MEMORY;
-	conditions[0] = (struct condition){.type = CONDITION_AND, .children = &conditions[1]};
-	conditions[1] = (struct condition){.type = CONDITION_OR, .next = &conditions[2]};
-	conditions[2] = (struct condition){.type = CONDITION_NOT, .children = &conditions[3]};
-	conditions[3] = (struct condition){.type = CONDITION_EXISTS, .fields = &field_conversation, .field_count = 1};
+	*traces = NULL;
 	for (size_t i = 0; i < 2; i++) {
 		size_t count = distinct(timeline, offsets[i], values, &timeline->more_ids);
 		if (count == 0)
 			continue;
-		struct condition *condition = condition_of(timeline, &fields[i], 1, values, count);
-		if (condition == NULL)
-			return STATUS_NO_MEMORY;
-		condition->next = conditions[1].children;
-		conditions[1].children = condition;
+		struct condition *condition = condition_any(arena, &fields[i], 1, values, count);
+		*traces = i == 0 ? condition : *traces;
+		any = condition_add(any, condition);
+		wanted = true;
 	}
-	*filter = (struct filter){.root = conditions[1].children ? &conditions[0] : NULL};
-	return STATUS_OK;
+	none = condition_add(none, condition_exists(arena, &field_conversation, 1));
+	all = condition_add(condition_add(all, any), none);
+	*filter = (struct filter){.root = wanted ? all : NULL};
+	return all ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
-static bool is_wanted(const struct filter *filter, unsigned field, struct text value)
+static bool is_one_of(const struct condition *condition, struct text value)
 {
-	for (const struct condition *any = filter->root->children->children; any; any = any->next)
-		for (size_t i = 0; any->fields[0] == field && i < any->value_count; i++)
-			if (text_equal(any->values[i].text, value))
-				return true;
+	for (size_t i = 0; condition && i < condition->value_count; i++)
+		if (text_equal(condition->values[i].text, value))
+			return true;
 	return false;
 }
 
 /* Keeps, of what was collected from `first` on, what lies in the range that was asked for. */
-static void keep_in_range(struct timeline *timeline, const struct scan *scan, const struct filter *filter, size_t first)
+static void keep_in_range(
+	struct timeline *timeline, const struct scan *scan, const struct condition *traces, size_t first)
 {
 	size_t kept = first;
 	for (size_t i = first; i < timeline->count; i++) {
 		struct moment *moment = timeline->moments[i];
 		int64_t time = scan->by_recv_time ? moment->recv_time : moment->time;
-		moment->borrowed = !is_wanted(filter, FIELD_TRACE_ID, moment->trace_id);
+		moment->borrowed = !is_one_of(traces, moment->trace_id);
 		if (time >= scan->since && time < scan->until)
 			timeline->moments[kept++] = moment;
 	}
@@ -325,7 +306,8 @@ static enum status collect_others(struct timeline *timeline, const struct scan *
 	struct filter filter;
 	struct scan meanwhile = *scan;
 	size_t before = timeline->count;
-	enum status status = make_others_filter(timeline, &filter);
+	const struct condition *traces = NULL;
+	enum status status = make_others_filter(timeline, &filter, &traces);
 	if (status != STATUS_OK || filter.root == NULL)
 		return status;
 	meanwhile.by_recv_time = true;
@@ -341,7 +323,7 @@ static enum status collect_others(struct timeline *timeline, const struct scan *
 	if (__builtin_add_overflow(meanwhile.until, MEANWHILE_NS, &meanwhile.until))
 		meanwhile.until = INT64_MAX;
 	status = timeline_collect_more(timeline, &meanwhile, &filter, error);
-	keep_in_range(timeline, scan, &filter, before);
+	keep_in_range(timeline, scan, traces, before);
 	return status;
 }
 
@@ -454,27 +436,43 @@ static size_t keep_of(struct timeline *timeline, size_t offset, struct text id)
 	return kept;
 }
 
-/* One scan looks for the id as whatever it may be; a session's is believed before a conversation's, and so on. */
+/* The piece of work that an id of it names; STATUS_NOT_FOUND: no moment that was collected has it. */
+static enum status build_named(struct timeline *timeline, const struct scan *scan, enum unit_type type, size_t offset,
+	struct text id, struct error *error)
+{
+	enum status status = STATUS_OK;
+	size_t kept = keep_of(timeline, offset, id);
+	if (kept == 0)
+		return STATUS_NOT_FOUND;
+	timeline->count = kept;
+	if (type == UNIT_CONVERSATION)
+		status = collect_others(timeline, scan, error);
+	timeline->coverage.events = timeline->count;
+	return status == STATUS_OK ? add_tenants(timeline, type, id) : status;
+}
+
+/*
+ * A session's id is believed before a conversation's, a trace's and a call's.  Sessions are looked for alone, for they
+ * are asked for most and each further field is a column to be read; the others in one scan.
+ */
 static enum status build_id(struct timeline *timeline, const struct scan *scan, struct text id, struct error *error)
 {
-	static const uint8_t fields[] = {FIELD_SESSION_ID, FIELD_CONVERSATION_ID, FIELD_TRACE_ID, FIELD_ID};
+	static const uint8_t others[] = {FIELD_CONVERSATION_ID, FIELD_TRACE_ID, FIELD_ID};
 	static const struct {
 		enum unit_type type;
 		size_t offset;
-	} order[] = {{UNIT_SESSION, offsetof(struct moment, session_id)},
-		{UNIT_CONVERSATION, offsetof(struct moment, conversation_id)},
+	} order[] = {{UNIT_CONVERSATION, offsetof(struct moment, conversation_id)},
 		{UNIT_TRACE, offsetof(struct moment, trace_id)}};
 	struct scan one = *scan;
-	enum status status = collect_any(timeline, scan, fields, sizeof(fields), id, error);
+	enum status status = build_by(timeline, scan, UNIT_SESSION, id, error);
+	if (status != STATUS_NOT_FOUND)
+		return status;
+	status = collect_any(timeline, scan, others, sizeof(others), id, error);
 	for (size_t i = 0; status == STATUS_OK && i < sizeof(order) / sizeof(order[0]); i++) {
-		size_t kept = keep_of(timeline, order[i].offset, id);
-		if (kept == 0)
-			continue;
-		timeline->count = kept;
-		if (order[i].type == UNIT_CONVERSATION)
-			status = collect_others(timeline, scan, error);
-		timeline->coverage.events = timeline->count;
-		return status == STATUS_OK ? add_tenants(timeline, order[i].type, id) : status;
+		status = build_named(timeline, scan, order[i].type, order[i].offset, id, error);
+		if (status != STATUS_NOT_FOUND)
+			return status;
+		status = STATUS_OK;
 	}
 	if (status == STATUS_OK && timeline->count == 0 && scan_narrow_to_id(&one, id))
 		status = timeline_collect(timeline, &one, NULL, error);
@@ -538,7 +536,33 @@ static enum status build_search(
 	return add_units(timeline, timeline->moments, timeline->count);
 }
 
+/* Narrows each store of the scan to what lies between the first and the last moment from it, and so many seqs more. */
+static void narrow_to_moments(const struct timeline *timeline, struct scan *scan, uint64_t further)
+{
+	uint64_t first[SCAN_STORES_MAX];
+	uint64_t last[SCAN_STORES_MAX] = {0};
+	for (size_t i = 0; i < scan->store_count; i++)
+		first[i] = UINT64_MAX;
+	for (size_t i = 0; i < timeline->count; i++) {
+		const struct moment *moment = timeline->moments[i];
+		if (moment->seq < first[moment->store])
+			first[moment->store] = moment->seq;
+		if (moment->seq > last[moment->store])
+			last[moment->store] = moment->seq;
+	}
+	for (size_t i = 0; i < scan->store_count; i++) {
+		struct scan_store *store = &scan->stores[i];
+		store->seq_first = first[i] > store->seq_first ? first[i] : store->seq_first;
+		if (last[i] <= UINT64_MAX - further)
+			last[i] += last[i] > 0 ? further : 0;
+		store->seq_last = last[i] < store->seq_last ? last[i] : store->seq_last;
+	}
+}
+
 /* --- what the collector lost meanwhile --- */
+
+/* Losses are told within seconds: so many events later at the most, in a store that is written as fast as can be. */
+enum { LOSS_TOLD_SEQS = 1 << 18 };
 
 static enum status collect_losses(struct timeline *timeline, const struct scan *scan, struct error *error)
 {
@@ -556,6 +580,7 @@ static enum status collect_losses(struct timeline *timeline, const struct scan *
 	losses.tenants = NULL; /* a loss concerns every tenant, and holds no tenant's data */
 	enum status status =
 		filter_parse(TEXT("kind:ledger op:drop,gap,full,start"), 0, &timeline->arena, &filter, error);
+	narrow_to_moments(timeline, &losses, LOSS_TOLD_SEQS);
 	if (status == STATUS_OK && losses.since < losses.until)
 		status = timeline_collect_more(timeline, &losses, &filter, error);
 	timeline->losses = timeline->moments ? timeline->moments + before : NULL;
@@ -565,33 +590,14 @@ static enum status collect_losses(struct timeline *timeline, const struct scan *
 	return status;
 }
 
-/* Narrows each store of the scan to what lies between the first and the last moment from it. */
-static void narrow_to_moments(const struct timeline *timeline, struct scan *scan)
-{
-	uint64_t first[SCAN_STORES_MAX];
-	uint64_t last[SCAN_STORES_MAX] = {0};
-	for (size_t i = 0; i < scan->store_count; i++)
-		first[i] = UINT64_MAX;
-	for (size_t i = 0; i < timeline->count; i++) {
-		const struct moment *moment = timeline->moments[i];
-		if (moment->seq < first[moment->store])
-			first[moment->store] = moment->seq;
-		if (moment->seq > last[moment->store])
-			last[moment->store] = moment->seq;
-	}
-	for (size_t i = 0; i < scan->store_count; i++) {
-		struct scan_store *store = &scan->stores[i];
-		store->seq_first = first[i] > store->seq_first ? first[i] : store->seq_first;
-		store->seq_last = last[i] < store->seq_last ? last[i] : store->seq_last;
-	}
-}
-
 static enum status finish(struct timeline *timeline, const struct scan *scan, struct error *error)
 {
 	struct scan shown = *scan;
 	if (timeline->coverage.events > 0)
-		narrow_to_moments(timeline, &shown);
-	enum status status = collect_losses(timeline, scan, error);
+		narrow_to_moments(timeline, &shown, 0);
+	enum status status = ends_explain(timeline, scan, error);
+	if (status == STATUS_OK)
+		status = collect_losses(timeline, scan, error);
 	shown.filter = timeline->filter;
 	return status == STATUS_OK ? coverage_collect(&shown, &timeline->coverage, error) : status;
 }

@@ -21,8 +21,10 @@ struct timeline;
 enum status timeline_build(struct timeline **timeline, const struct scan *scan, struct text words, bool with_json,
 	struct error *error) MUST_CHECK;
 void timeline_destroy(struct timeline **timeline);
-enum status timeline_put_text(struct timeline *timeline, struct output *out) MUST_CHECK;
-enum status timeline_put_json(struct timeline *timeline, struct output *out) MUST_CHECK;
+/* Leaves out all but the last `limit` moments (0: none), and says so in the coverage. */
+void timeline_limit(struct timeline *timeline, uint64_t limit);
+/* Writes it; JSON and NDJSON need the events' JSON (with_json). Once for each timeline. */
+enum status timeline_put(struct timeline *timeline, enum output_format format, struct output *out) MUST_CHECK;
 const struct coverage *timeline_coverage(const struct timeline *timeline);
 
 #endif

@@ -60,6 +60,7 @@ static const struct {
 	[DIFFERENCE_RESULT] = {"result", results_differ},
 	[DIFFERENCE_PARAMETERS] = {"parameters", parameters_differ},
 	[DIFFERENCE_USER] = {"user", users_differ},
+	[DIFFERENCE_UNSEEN] = {"unseen", NULL},
 };
 
 const char *difference_about(enum difference_type type)
@@ -70,13 +71,96 @@ const char *difference_about(enum difference_type type)
 static size_t compare(const struct moment *outer, const struct moment *inner, struct difference *found)
 {
 	size_t count = 0;
-	for (size_t type = 0; type < DIFFERENCE_COUNT; type++)
+	for (size_t type = 0; type < DIFFERENCE_UNSEEN; type++)
 		if (tests[type].test(outer, inner))
-			found[count++] = (struct difference){(enum difference_type)type, outer, inner};
+			found[count++] = (struct difference){(enum difference_type)type, outer, inner, NULL};
 	return count;
 }
 
-size_t differences_find(const struct moment *leader, struct difference found[DIFFERENCES_MAX])
+/* --- calls that somebody does not tell of --- */
+
+static bool is_tool(const struct moment *moment)
+{
+	return moment->is_call && (moment->action.len == 0 || text_equal(moment->action, TEXT("tools/call")));
+}
+
+static uint64_t bit_of(const struct unit *unit, const struct observer *observer)
+{
+	return UINT64_C(1) << (observer - unit->observers);
+}
+
+static uint64_t tellers_of(const struct unit *unit, const struct moment *leader)
+{
+	uint64_t tellers = 0;
+	for (const struct moment *report = leader->outermost; report; report = report->next_report)
+		tellers |= report->observer ? bit_of(unit, report->observer) : 0;
+	return tellers;
+}
+
+static void note_telling(struct observer *observer, const struct moment *report, bool first)
+{
+	if (first) {
+		observer->first_at = observer->last_at = report->own.at;
+		observer->server = report->server;
+	}
+	observer->first_at = report->own.at < observer->first_at ? report->own.at : observer->first_at;
+	observer->last_at = report->own.at > observer->last_at ? report->own.at : observer->last_at;
+	if (!text_equal(observer->server, report->server))
+		observer->server = (struct text){NULL, 0};
+}
+
+void differences_learn(struct unit *unit)
+{
+	uint64_t known = 0;
+	for (size_t i = 0; i < unit->count; i++) {
+		struct moment *moment = unit->moments[i];
+		if (!is_tool(moment) || moment->observer == NULL)
+			continue;
+		uint64_t bit = bit_of(unit, moment->observer);
+		note_telling(moment->observer, moment, (known & bit) == 0);
+		known |= bit;
+		moment->observer->linked_with |= tellers_of(unit, moment->leader) & ~bit;
+	}
+}
+
+/* Whether the server answered: else a call may never have come as far as that. */
+static bool was_answered(const struct moment *leader)
+{
+	return text_equal(leader->own.verdict, TEXT("ok")) || text_equal(leader->own.verdict, TEXT("tool_error")) ||
+	       text_equal(leader->own.verdict, TEXT("pending"));
+}
+
+/*
+ * An observer that tells of the same calls as one of those who tell of this one, for the same server, before and after
+ * it, should have told of this one too.
+ */
+static bool should_tell(const struct observer *observer, const struct moment *leader)
+{
+	bool inside = observer->rank > leader->observer->rank;
+	bool same_server = leader->server.len == 0 || text_equal(observer->server, leader->server) ||
+			   (observer->server.len == 0 && observer->rank != RANK_SERVER);
+	return same_server && observer->first_at < leader->own.at && observer->last_at > leader->own.at &&
+	       (!inside || was_answered(leader));
+}
+
+static size_t find_unseen(const struct unit *unit, const struct moment *leader, struct difference *found)
+{
+	size_t count = 0;
+	uint64_t expected = 0;
+	if (!is_tool(leader) || leader->observer == NULL)
+		return 0;
+	uint64_t tellers = tellers_of(unit, leader);
+	for (const struct moment *report = leader->outermost; report; report = report->next_report)
+		expected |= report->observer ? report->observer->linked_with : 0;
+	for (size_t i = 0; i < unit->observer_count; i++) {
+		const struct observer *observer = &unit->observers[i];
+		if ((expected & ~tellers) >> i & 1 && should_tell(observer, leader))
+			found[count++] = (struct difference){DIFFERENCE_UNSEEN, leader, NULL, observer};
+	}
+	return count;
+}
+
+size_t differences_find(const struct unit *unit, const struct moment *leader, struct difference found[DIFFERENCES_MAX])
 {
 	size_t count = 0;
 	bool before = true; /* nearer to the caller than the one that leads */
@@ -87,7 +171,7 @@ size_t differences_find(const struct moment *leader, struct difference found[DIF
 			count += before ? compare(report, leader, &found[count])
 					: compare(leader, report, &found[count]);
 	}
-	return count;
+	return count + find_unseen(unit, leader, &found[count]);
 }
 
 /* --- in words --- */
@@ -104,6 +188,12 @@ void observer_put(struct buf *out, const struct observer *observer)
 		buf_put_byte(out, '/');
 		buf_put_text(out, observer->instance);
 	}
+}
+
+const struct observer *difference_observer(const struct difference *difference, bool inner)
+{
+	const struct moment *moment = inner ? difference->inner : difference->outer;
+	return moment ? moment->observer : difference->missing;
 }
 
 void difference_put_says(struct buf *out, enum difference_type type, const struct moment *moment)
@@ -126,6 +216,9 @@ void difference_put_says(struct buf *out, enum difference_type type, const struc
 		break;
 	case DIFFERENCE_USER:
 		buf_put_text(out, moment->user);
+		break;
+	case DIFFERENCE_UNSEEN:
+		buf_put_text(out, moment ? moment->own.outcome : TEXT("does not tell of it"));
 		break;
 	case DIFFERENCE_COUNT:
 		break;

@@ -11,17 +11,36 @@
  *   span, task, bound, caused   a call or event under the one it belongs to
  *   report                      the same call as another observer saw it
  *   attempt                     the same call, made again
+ *   loss                        (lines only) what the collector says that it lost meanwhile
  *
  * `outcome`, `offset_ns` and `duration_ns` of a call that was reported or attempted more than once are those of the whole.
  */
 
 enum { WORDS_BYTES_MAX = 64 * 1024 };
 
-static const char *const relation_names[] = {[RELATION_NONE] = "",
-	[RELATION_SPAN] = "span",
-	[RELATION_TASK] = "task",
-	[RELATION_BOUND] = "bound",
-	[RELATION_CAUSED] = "caused"};
+struct json_page {
+	struct output *out;
+	struct buf words;
+	bool lines; /* each moment is a line of its own and names its piece of work */
+	bool any;
+};
+
+static void put_member(struct buf *text, const char *name, struct text value)
+{
+	if (value.len == 0)
+		return;
+	buf_printf(text, ",\"%s\":", name);
+	json_put_string(text, value);
+}
+
+/* "by", "id" and "tenant" of a piece of work, without braces. */
+static void put_unit_name(struct buf *text, const struct unit *unit)
+{
+	buf_printf(text, "\"by\":\"%s\",\"inferred\":%s", unit_type_name(unit->type),
+		unit->type == UNIT_INFERRED ? "true" : "false");
+	put_member(text, "id", unit->id);
+	put_member(text, "tenant", unit->tenant);
+}
 
 static void put_time(struct buf *out, const char *name, int64_t ns)
 {
@@ -30,38 +49,24 @@ static void put_time(struct buf *out, const char *name, int64_t ns)
 	buf_printf(out, ",\"%s\":\"%s\"", name, text);
 }
 
-struct moments_page {
-	struct output *out;
-	const struct unit *unit;
-	struct buf words;
-	bool any;
-};
-
-static void put_telling(struct moments_page *page, const struct telling *telling)
-{
-	struct buf *text = &page->out->text;
-	buf_printf(text, ",\"offset_ns\":%" PRId64, telling->at - page->unit->start);
-	if (telling->has_duration)
-		buf_printf(text, ",\"duration_ns\":%" PRId64, telling->duration_ns);
-	buf_put_string(text, ",\"outcome\":");
-	json_put_string(text, telling->outcome);
-}
-
 /* "disagreements":[{"about":"verdict","reports":[{"seq":…,"observer":"client x","says":"…"},{…}]}] */
-static void put_disagreements(struct moments_page *page, const struct moment *leader)
+static void put_disagreements(struct json_page *page, const struct unit *unit, const struct moment *leader)
 {
 	struct difference found[DIFFERENCES_MAX];
 	struct buf *text = &page->out->text;
 	struct buf *words = &page->words;
-	size_t count = differences_find(leader, found);
+	size_t count = differences_find(unit, leader, found);
 	for (size_t i = 0; i < count; i++) {
 		const struct moment *reports[] = {found[i].outer, found[i].inner};
 		buf_printf(text, "%s{\"about\":\"%s\",\"reports\":[", i ? "," : ",\"disagreements\":[",
 			difference_about(found[i].type));
 		for (size_t j = 0; j < 2; j++) {
 			buf_clear(words);
-			observer_put(words, reports[j]->observer);
-			buf_printf(text, "%s{\"seq\":%" PRIu64 ",\"observer\":", j ? "," : "", reports[j]->seq);
+			observer_put(words, difference_observer(&found[i], j == 1));
+			buf_put_string(text, j ? ",{" : "{");
+			if (reports[j])
+				buf_printf(text, "\"seq\":%" PRIu64 ",", reports[j]->seq);
+			buf_put_string(text, "\"observer\":");
 			json_put_string(text, buf_text(words));
 			buf_clear(words);
 			difference_put_says(words, found[i].type, reports[j]);
@@ -75,66 +80,48 @@ static void put_disagreements(struct moments_page *page, const struct moment *le
 		buf_put_byte(text, ']');
 }
 
-static enum status put_moment(struct moments_page *page, const struct moment *moment, unsigned depth,
-	const char *relation, const struct moment *of)
+static void put_event(struct buf *text, const char *name, struct text json)
 {
+	if (json.len == 0)
+		return;
+	buf_printf(text, ",\"%s\":", name);
+	buf_put_text(text, json);
+}
+
+static enum status put_row(void *context, const struct row *row)
+{
+	struct json_page *page = context;
+	const struct moment *moment = row->moment;
+	const struct telling *telling = row->telling;
 	struct buf *text = &page->out->text;
-	buf_printf(text, "%s{\"depth\":%u", page->any ? ",\n" : "\n", depth);
+	if (page->lines) {
+		buf_put_string(text, "{\"unit\":{");
+		put_unit_name(text, row->unit);
+		buf_printf(text, "},\"depth\":%u", row->depth);
+	} else {
+		buf_printf(text, "%s{\"depth\":%u", page->any ? ",\n" : "\n", row->depth);
+	}
 	page->any = true;
-	if (of)
-		buf_printf(text, ",\"relation\":\"%s\",\"of\":%" PRIu64, relation, of->seq);
-	put_telling(page, of && (moment->leader == of || moment->first == of) ? &moment->own : &moment->call);
-	buf_put_string(text, ",\"what\":");
-	json_put_string(text, moment->what);
-	if (moment->reports > 1 && moment->leader == moment)
+	if (row->of)
+		buf_printf(text, ",\"relation\":\"%s\",\"of\":%" PRIu64, row->relation, row->of->seq);
+	put_time(text, "at", telling->at);
+	buf_printf(text, ",\"offset_ns\":%" PRId64, telling->at - row->unit->start);
+	if (telling->has_duration)
+		buf_printf(text, ",\"duration_ns\":%" PRId64, telling->duration_ns);
+	put_member(text, "what", moment->what);
+	put_member(text, "verdict", telling->verdict);
+	buf_put_string(text, ",\"outcome\":");
+	json_put_string(text, telling->outcome);
+	if (moment->leader == moment && moment->reports > 1)
 		buf_printf(text, ",\"reports\":%u", moment->reports);
 	if (moment->attempts > 1)
 		buf_printf(text, ",\"attempts\":%u", moment->attempts);
 	if (moment->leader == moment)
-		put_disagreements(page, moment);
-	buf_put_string(text, ",\"event\":");
-	buf_put_text(text, moment->json);
-	if (moment->end_json.len > 0) {
-		buf_put_string(text, ",\"end\":");
-		buf_put_text(text, moment->end_json);
-	}
-	buf_put_byte(text, '}');
+		put_disagreements(page, row->unit, moment);
+	put_event(text, "event", moment->json);
+	put_event(text, "end", moment->end_json);
+	buf_put_string(text, page->lines ? "}\n" : "}");
 	return output_step(page->out);
-}
-
-static enum status put_reports(struct moments_page *page, const struct moment *leader, unsigned depth)
-{
-	enum status status = STATUS_OK;
-	for (const struct moment *report = leader->outermost; report && status == STATUS_OK;
-		report = report->next_report)
-		if (report != leader)
-			status = put_moment(page, report, depth + 1, "report", leader);
-	return status;
-}
-
-static enum status put_call(struct moments_page *page, const struct moment *moment, unsigned depth)
-{
-	enum status status = put_moment(page, moment, depth, relation_names[moment->relation], moment->above);
-	if (status == STATUS_OK)
-		status = put_reports(page, moment, depth);
-	for (const struct moment *attempt = moment->next_attempt; attempt && status == STATUS_OK;
-		attempt = attempt->next_attempt) {
-		status = put_moment(page, attempt, depth + 1, "attempt", moment);
-		if (status == STATUS_OK)
-			status = put_reports(page, attempt, depth + 1);
-	}
-	return status;
-}
-
-static enum status put_moments(struct moments_page *page, const struct moment *moment, unsigned depth)
-{
-	enum status status = STATUS_OK;
-	for (; moment && status == STATUS_OK; moment = moment->next) {
-		status = put_call(page, moment, depth);
-		if (status == STATUS_OK)
-			status = put_moments(page, moment->children, depth + 1);
-	}
-	return status;
 }
 
 static void put_observers(struct buf *text, const struct unit *unit)
@@ -148,35 +135,19 @@ static void put_observers(struct buf *text, const struct unit *unit)
 		} names[] = {{"role", observer->role}, {"name", observer->name}, {"instance", observer->instance}};
 		buf_printf(text, "%s{\"events\":%zu,\"clock_offset_ns\":%" PRId64, i ? "," : "", observer->events,
 			observer->offset_ns);
-		for (size_t j = 0; j < 3; j++) {
-			if (names[j].text.len == 0)
-				continue;
-			buf_printf(text, ",\"%s\":", names[j].name);
-			json_put_string(text, names[j].text);
-		}
+		for (size_t j = 0; j < 3; j++)
+			put_member(text, names[j].name, names[j].text);
 		buf_put_byte(text, '}');
 	}
 	buf_put_byte(text, ']');
 }
 
-static enum status put_unit(struct output *out, const struct unit *unit)
+static enum status put_unit(struct output *out, struct timeline *timeline, const struct unit *unit)
 {
-	static const char *const names[] = {[UNIT_CONVERSATION] = "conversation",
-		[UNIT_SESSION] = "session",
-		[UNIT_TRACE] = "trace",
-		[UNIT_INFERRED] = "inferred"};
 	struct buf *text = &out->text;
-	struct moments_page page = {.out = out, .unit = unit};
-	buf_printf(text, "{\"by\":\"%s\",\"inferred\":%s", names[unit->type],
-		unit->type == UNIT_INFERRED ? "true" : "false");
-	if (unit->id.len > 0) {
-		buf_put_string(text, ",\"id\":");
-		json_put_string(text, unit->id);
-	}
-	if (unit->tenant.len > 0) {
-		buf_put_string(text, ",\"tenant\":");
-		json_put_string(text, unit->tenant);
-	}
+	struct json_page page = {.out = out};
+	buf_put_byte(text, '{');
+	put_unit_name(text, unit);
 	put_time(text, "start", unit->start);
 	put_time(text, "end", unit->end);
 	buf_printf(text,
@@ -187,7 +158,7 @@ static enum status put_unit(struct output *out, const struct unit *unit)
 	put_observers(text, unit);
 	buf_put_string(text, ",\"moments\":[");
 	buf_init(&page.words, WORDS_BYTES_MAX);
-	enum status status = put_moments(&page, unit->first, 0);
+	enum status status = unit_walk(timeline, unit, put_row, &page);
 	buf_finish(&page.words);
 	buf_put_string(text, "]}");
 	return status;
@@ -195,13 +166,16 @@ static enum status put_unit(struct output *out, const struct unit *unit)
 
 enum status timeline_put_json(struct timeline *timeline, struct output *out)
 {
+	bool any = false;
 	buf_put_string(&out->text, "{\"timelines\":[");
 	for (const struct unit *unit = timeline->units; unit; unit = unit->next) {
-		enum status status = put_unit(out, unit);
+		if (timeline_skips_unit(timeline, unit))
+			continue;
+		buf_put_string(&out->text, any ? ",\n" : "");
+		any = true;
+		enum status status = put_unit(out, timeline, unit);
 		if (status != STATUS_OK)
 			return status;
-		if (unit->next)
-			buf_put_string(&out->text, ",\n");
 	}
 	buf_put_string(&out->text, "],\"losses\":[");
 	for (size_t i = 0; i < timeline->loss_count; i++) {
@@ -212,4 +186,22 @@ enum status timeline_put_json(struct timeline *timeline, struct output *out)
 	coverage_put_json(&out->text, &timeline->coverage);
 	buf_put_string(&out->text, "}\n");
 	return output_flush(out);
+}
+
+enum status timeline_put_ndjson(struct timeline *timeline, struct output *out)
+{
+	struct json_page page = {.out = out, .lines = true};
+	enum status status = STATUS_OK;
+	buf_init(&page.words, WORDS_BYTES_MAX);
+	for (const struct unit *unit = timeline->units; unit && status == STATUS_OK; unit = unit->next)
+		if (!timeline_skips_unit(timeline, unit))
+			status = unit_walk(timeline, unit, put_row, &page);
+	for (size_t i = 0; i < timeline->loss_count && status == STATUS_OK; i++) {
+		buf_put_string(&out->text, "{\"relation\":\"loss\",\"event\":");
+		buf_put_text(&out->text, timeline->losses[i]->json);
+		buf_put_string(&out->text, "}\n");
+		status = output_step(out);
+	}
+	buf_finish(&page.words);
+	return status == STATUS_OK ? output_flush(out) : status;
 }

@@ -26,7 +26,7 @@ enum { SEQ_COLUMNS_MIN = 4, OFFSET_COLUMNS = 12, TOOK_COLUMNS = 10, SIGN_COLUMNS
 
 struct page {
 	struct output *out;
-	const struct timeline *timeline;
+	struct timeline *timeline;
 	const struct unit *unit;
 	bool many_servers;
 	bool claims;        /* some effect was shown that is only claimed */
@@ -369,8 +369,14 @@ static void put_note(struct page *page, size_t columns, const struct buf *words)
 static void put_difference(struct buf *words, const struct difference *difference)
 {
 	const struct moment *reports[] = {difference->outer, difference->inner};
-	bool tried = difference->outer->observer == difference->inner->observer;
 	buf_put_string(words, "≠ ");
+	if (difference->type == DIFFERENCE_UNSEEN) {
+		observer_put(words, difference->missing);
+		buf_put_string(words, " does not tell of this call, only ");
+		observer_put(words, difference->outer->observer);
+		return;
+	}
+	bool tried = difference->outer->observer == difference->inner->observer;
 	if (difference->type > DIFFERENCE_DURATION)
 		buf_printf(words, "%s: ", difference_about(difference->type));
 	for (size_t i = 0; i < 2; i++) {
@@ -390,7 +396,7 @@ static void put_differences(
 {
 	struct difference found[DIFFERENCES_MAX];
 	struct buf words;
-	size_t count = differences_find(leader, found);
+	size_t count = differences_find(page->unit, leader, found);
 	buf_init(&words, WORDS_BYTES_MAX);
 	for (size_t i = 0; i < count; i++) {
 		buf_clear(&words);
@@ -400,20 +406,26 @@ static void put_differences(
 	buf_finish(&words);
 }
 
-static void put_below(struct page *page, const struct moment *moment, unsigned depth, uint64_t rails)
+static void put_time_notes(struct page *page, const struct moment *moment, unsigned depth, uint64_t rails)
 {
-	for (const struct moment *attempt = moment; attempt; attempt = attempt->next_attempt)
-		if (attempt->reports > 1)
-			put_differences(page, attempt, depth, rails, moment);
-	if (!moment->suspect)
-		return;
 	struct buf words;
 	char time[TIMESTAMP_TEXT_BYTES];
 	buf_init(&words, WORDS_BYTES_MAX);
 	(void)timestamp_format_table(moment->time, page->out->utc, time);
-	buf_printf(&words, "it says that it was at %s, a day or more off; shown when it was received", time);
-	put_note(page, put_under(page, depth, rails, moment), &words);
+	if (moment->suspect)
+		buf_printf(&words, "it says that it was at %s, a day or more off; shown when it was received", time);
+	else if (moment->lacks_start)
+		buf_put_string(&words, "its start was never seen; shown at its end");
+	if (words.len > 0)
+		put_note(page, put_under(page, depth, rails, moment), &words);
 	buf_finish(&words);
+}
+
+static void put_below(struct page *page, const struct moment *moment, unsigned depth, uint64_t rails)
+{
+	for (const struct moment *attempt = moment; attempt; attempt = attempt->next_attempt)
+		put_differences(page, attempt, depth, rails, moment);
+	put_time_notes(page, moment, depth, rails);
 }
 
 static void put_turn(struct page *page, const struct moment *moment)
@@ -472,10 +484,13 @@ static enum status put_moments(struct page *page, const struct moment *moment, u
 {
 	uint64_t bit = UINT64_C(1) << (depth % 64);
 	for (; moment; moment = moment->next) {
-		if (depth == 0)
-			put_between(page, moment);
-		moment = put_moment(page, moment, depth, rails);
-		enum status status = output_step(page->out);
+		enum status status = STATUS_OK;
+		if (!timeline_skips(page->timeline)) {
+			if (depth == 0)
+				put_between(page, moment);
+			moment = put_moment(page, moment, depth, rails);
+			status = output_step(page->out);
+		}
 		if (status == STATUS_OK)
 			status = put_moments(page, moment->children, depth + 1,
 				moment->next && depth > 0 ? rails | bit : rails & ~bit);
@@ -529,10 +544,15 @@ static void put_foot(const struct timeline *timeline, struct output *out, bool c
 enum status timeline_put_text(struct timeline *timeline, struct output *out)
 {
 	bool claims = false;
+	bool any = false;
+	if (timeline->skipped > 0)
+		buf_printf(&out->text, "%" PRIu64 " earlier events and calls are left out.\n\n", timeline->skipped);
 	for (const struct unit *unit = timeline->units; unit; unit = unit->next) {
 		struct page page = {.out = out, .timeline = timeline, .unit = unit, .busy_until = INT64_MIN};
-		if (unit != timeline->units)
-			buf_put_byte(&out->text, '\n');
+		if (timeline_skips_unit(timeline, unit))
+			continue;
+		buf_put_string(&out->text, any ? "\n" : "");
+		any = true;
 		page.many_servers = unit_put_head(timeline, unit, out) > 1;
 		look_over(&page);
 		put_columns_head(&page);

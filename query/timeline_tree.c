@@ -179,6 +179,7 @@ static void fold_stages(struct unit *unit)
 			moment->own.verdict = TEXT("unknown");
 			moment->own.outcome = TEXT("outcome unknown: its end was never seen");
 		}
+		moment->lacks_start = moment->stage == STAGE_END;
 		if (!moment->folded)
 			moments[kept++] = moment;
 	}
@@ -317,7 +318,7 @@ static void count_moment(struct unit *unit, const struct moment *moment)
 	unit->attempts += moment->attempts - 1;
 	for (; moment; moment = moment->next_attempt) {
 		unit->shared += moment->reports > 1;
-		unit->disagreements += differences_find(moment, differences) > 0;
+		unit->disagreements += differences_find(unit, moment, differences) > 0;
 	}
 }
 
@@ -460,6 +461,7 @@ enum status unit_arrange(struct timeline *timeline, struct unit *unit)
 	find_references(unit);
 	reports_settle(unit);
 	return_borrowed(unit);
+	differences_learn(unit);
 	status = retries_fold(timeline, unit);
 	if (status == STATUS_OK)
 		status = build_tree(timeline, unit);

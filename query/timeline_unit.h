@@ -40,7 +40,10 @@ struct observer {
 	int64_t offset_ns; /* to be added to its times */
 	int64_t floor_ns;  /* the low end of receive time less end time */
 	bool has_floor, linked;
-	bool shares_name; /* with another: only the instance tells them apart */
+	uint64_t linked_with;      /* bit i: some call was reported by this one and by the unit's observer i */
+	int64_t first_at, last_at; /* ns, corrected; of its tool calls */
+	struct text server;        /* whose calls it tells of; at = NULL: of several */
+	bool shares_name;          /* with another: only the instance tells them apart */
 };
 
 /* How a moment, or a whole call, went. */
@@ -64,6 +67,7 @@ struct moment {
 	bool timed;                      /* its emitter gave the time */
 	bool verified;                   /* the user */
 	bool borrowed;                   /* found by trace or session alone, see collect_others in timeline.c */
+	bool lacks_start;                /* the end of a call whose start was never seen: its time is the end's */
 	enum stage stage;
 	uint64_t arguments; /* a digest of the request; 0: there is none */
 	uint64_t end_seq;   /* of the other stage; 0: none */
@@ -120,8 +124,9 @@ struct timeline {
 	bool more_ids;           /* too many sessions or traces to look for all reports of others */
 	struct moment **moments; /* owned */
 	size_t count, room;
-	struct unit *units;     /* in order of time */
-	struct moment **losses; /* in moments; what the collector lost meanwhile, in order of time */
+	uint64_t skipped, to_skip; /* moments that timeline_limit leaves out; those still to come */
+	struct unit *units;        /* in order of time */
+	struct moment **losses;    /* in moments; what the collector lost meanwhile, in order of time */
 	size_t loss_count;
 	struct filter *filter; /* of the last scan: what the coverage is about */
 	struct coverage coverage;
@@ -136,6 +141,9 @@ enum status timeline_collect_more(struct timeline *timeline, const struct scan *
 
 /* Folds, links, nests and orders the moments of one unit (unit->moments, which it reorders), and counts them. */
 enum status unit_arrange(struct timeline *timeline, struct unit *unit) MUST_CHECK;
+
+/* Tells of calls without an end whose server stopped meanwhile; once all units are arranged. */
+enum status ends_explain(struct timeline *timeline, const struct scan *scan, struct error *error) MUST_CHECK;
 
 /* --- its steps, in this order; see each file --- */
 
@@ -152,6 +160,33 @@ void reports_settle(struct unit *unit);
 /* Folds calls that were made again under the first time. */
 enum status retries_fold(struct timeline *timeline, struct unit *unit) MUST_CHECK;
 
+/* --- showing it --- */
+
+/* One moment, as programs get it. */
+struct row {
+	const struct unit *unit; /* NULL: of none */
+	const struct moment *moment;
+	const struct telling *telling; /* of the moment alone, or of the call as a whole */
+	unsigned depth;
+	const char *relation; /* to `of`: span, task, bound, caused, report, attempt; "": it stands for itself */
+	const struct moment *of;
+};
+typedef enum status timeline_visit(void *context, const struct row *row);
+/* Visits the moments of a unit in the order they are told, without those that timeline_limit leaves out. */
+enum status unit_walk(
+	struct timeline *timeline, const struct unit *unit, timeline_visit *visit, void *context) MUST_CHECK;
+const char *unit_type_name(enum unit_type type);
+/* Whether the next moment is left out; to be asked once for each that stands for itself. */
+bool timeline_skips(struct timeline *timeline);
+/* The same for all of a unit. */
+bool timeline_skips_unit(struct timeline *timeline, const struct unit *unit);
+
+/* timeline_put of each format. */
+enum status timeline_put_text(struct timeline *timeline, struct output *out) MUST_CHECK;
+enum status timeline_put_json(struct timeline *timeline, struct output *out) MUST_CHECK;
+enum status timeline_put_ndjson(struct timeline *timeline, struct output *out) MUST_CHECK;
+enum status timeline_put_csv(struct timeline *timeline, struct output *out) MUST_CHECK;
+
 /* Writes what stands above a unit; returns how many servers it has. */
 size_t unit_put_head(struct timeline *timeline, const struct unit *unit, struct output *out);
 
@@ -163,20 +198,26 @@ enum difference_type {
 	DIFFERENCE_RESULT,
 	DIFFERENCE_PARAMETERS,
 	DIFFERENCE_USER,
+	DIFFERENCE_UNSEEN, /* an observer that tells of other such calls does not tell of this one */
 	DIFFERENCE_COUNT
 };
-enum { DIFFERENCES_MAX = REPORTS_MAX * DIFFERENCE_COUNT };
+enum { DIFFERENCES_MAX = REPORTS_MAX * DIFFERENCE_COUNT + OBSERVERS_MAX };
 
 struct difference {
 	enum difference_type type;
-	const struct moment *outer, *inner; /* one of them leads */
+	const struct moment *outer, *inner; /* one of them leads; where one is missing: NULL, and */
+	const struct observer *missing;
 };
 
+/* Learns from a unit which observers tell of the same calls; before differences_find. */
+void differences_learn(struct unit *unit);
 /* Returns how many there are. */
-size_t differences_find(const struct moment *leader, struct difference found[DIFFERENCES_MAX]);
+size_t differences_find(const struct unit *unit, const struct moment *leader, struct difference found[DIFFERENCES_MAX]);
 const char *difference_about(enum difference_type type); /* "verdict" */
 /* What a report says about it, raw: "timed out after 5 s". */
 void difference_put_says(struct buf *out, enum difference_type type, const struct moment *moment);
+/* The observer of one side: of the outer or the inner one. */
+const struct observer *difference_observer(const struct difference *difference, bool inner);
 /* "gateway gw-1", raw. */
 void observer_put(struct buf *out, const struct observer *observer);
 

@@ -46,7 +46,7 @@ static const char *shown(const char *words, enum status wanted)
 		fail_msg("%s: %s", words, error.text);
 	if (timeline == NULL)
 		return "";
-	assert_int_equal(timeline_put_text(timeline, &fixture.out), STATUS_OK);
+	assert_int_equal(timeline_put(timeline, OUTPUT_TABLE, &fixture.out), STATUS_OK);
 	timeline_destroy(&timeline);
 	return query_store_written(&fixture);
 }
@@ -475,13 +475,148 @@ static void definitions_seen_first_are_one_line(void **state)
 	assert_non_null(strstr(text, "tool definition one changed\n"));
 }
 
+/* --- who does not tell --- */
+
+static void add_report(const char *session, const char *role, const char *request, int ms, const char *verdict)
+{
+	query_store_add(&fixture, "session_id", session, "observer.role", role, "observer.name", "x", "server.name",
+		"fs", "action", "tools/call", "target.name", request, "request_id", request, "time", at(ms),
+		"duration_ns", "1000000", "verdict", verdict, NULL);
+}
+
+static void a_call_that_an_observer_does_not_tell_of_is_marked(void **state)
+{
+	(void)state;
+	const char *requests[] = {"1", "2", "3", "4"};
+	for (int i = 0; i < 4; i++) {
+		if (i != 2)
+			add_report("s-22", "gateway", requests[i], i * 1000, i == 1 ? "denied" : "ok");
+		if (i != 1)
+			add_report("s-22", "server", requests[i], i * 1000 + 1, "ok");
+	}
+	query_store_commit(&fixture, false);
+	fixture.out.width = 120;
+	const char *text = shown("s-22", STATUS_OK);
+	assert_non_null(strstr(text, "2 calls were seen by more than one, 1 told differently\n"));
+	/* What the gateway denied never came to the server; what only the server saw went past the gateway. */
+	assert_non_null(strstr(text, "⊘ 2  denied\n "));
+	const char *third = strstr(text, "✓ 3  ok\n");
+	assert_non_null(third);
+	assert_ptr_equal(strstr(text, "≠ gateway x does not tell of this call, only server x\n"), strstr(third, "≠"));
+}
+
+/* --- what has no end --- */
+
+static void a_call_whose_server_stopped_meanwhile_says_so(void **state)
+{
+	(void)state;
+	query_store_add(&fixture, "id", "y1", "stage", "start", "session_id", "s-23", "server.name", "db",
+		"server.instance", "pod-1", "target.name", "long", "time", at(0), "verdict", "unknown", NULL);
+	query_store_add(&fixture, "id", "y2", "stage", "end", "session_id", "s-23", "server.name", "db", "target.name",
+		"tail", "time", at(10), "verdict", "ok", NULL);
+	query_store_add(&fixture, "kind", "lifecycle", "server.name", "db", "server.instance", "pod-2", "phase",
+		"crash", "time", at(1000), NULL);
+	query_store_add(&fixture, "kind", "lifecycle", "server.name", "db", "server.instance", "pod-1", "phase",
+		"crash", "signal", "9", "time", at(12000), NULL);
+	query_store_add(&fixture, "tenant", "other", "kind", "lifecycle", "server.name", "db", "phase", "stop", "time",
+		at(500), NULL);
+	query_store_commit(&fixture, false);
+	const char *text = shown("s-23", STATUS_OK);
+	assert_non_null(strstr(text, "? long  outcome unknown: the server crashed 12 s later, signal 9\n"));
+	assert_non_null(strstr(text, "its start was never seen; shown at its end\n"));
+}
+
+/* --- for programs --- */
+
+static const char *written_as(const char *words, enum output_format format, uint64_t limit)
+{
+	struct timeline *timeline = NULL;
+	struct scan scan = scan_all(fixture.reader);
+	assert_int_equal(timeline_build(&timeline, &scan, text_of(words), true, NULL), STATUS_OK);
+	timeline_limit(timeline, limit);
+	assert_int_equal(timeline_put(timeline, format, &fixture.out), STATUS_OK);
+	assert_int_equal(timeline_coverage(timeline)->more, limit > 0);
+	timeline_destroy(&timeline);
+	return query_store_written(&fixture);
+}
+
+static void lines_and_cells_hold_every_moment(void **state)
+{
+	(void)state;
+	const char *text = written_as("s-17", OUTPUT_NDJSON, 0);
+	assert_ptr_equal(strstr(text, "{\"unit\":{\"by\":\"session\",\"inferred\":false,\"id\":\"s-17\""), text);
+	assert_non_null(strstr(text, "\"depth\":1,\"relation\":\"attempt\",\"of\":"));
+	assert_non_null(strstr(text, "\"verdict\":\"denied\",\"outcome\":\"denied\",\"event\":{\"kind\""));
+	text = written_as("s-8", OUTPUT_JSON, 0);
+	assert_non_null(strstr(text, "\"relation\":\"report\""));
+	assert_non_null(strstr(text, "\"disagreements\":[{\"about\":\"verdict\",\"reports\":[{\"seq\":"));
+	assert_non_null(strstr(text, "\"observer\":\"client desktop\",\"says\":\"timed out after 5 s\"}"));
+	text = written_as("s-17", OUTPUT_CSV, 0);
+	assert_ptr_equal(strstr(text, "by,unit,tenant,depth,relation,of,seq,id,time,duration_ns,kind,what,"), text);
+	assert_non_null(strstr(text, ",tool_call,restart,execute,,service=pay,denied,denied,"));
+}
+
+static void of_many_moments_the_last_are_shown(void **state)
+{
+	(void)state;
+	const char *text = written_as("s-18", OUTPUT_TABLE, 2);
+	assert_ptr_equal(strstr(text, "1 earlier events and calls are left out.\n"), text);
+	assert_non_null(strstr(text, "Calls        3: 2 ok, 1 failed\n"));
+	assert_null(strstr(text, "✗ read"));
+	assert_non_null(strstr(text, "✓ read id=1"));
+}
+
+/* --- hostile input --- */
+
+enum { CHAIN_MAX = 3000 };
+
+/* A chain of spans, each the child of the next: whoever follows it by recursion runs out of stack. */
+static void chains_of_spans_are_cut_where_they_are_too_deep(void **state)
+{
+	(void)state;
+	char span[2][16];
+	for (int i = 0; i < CHAIN_MAX; i++) {
+		(void)snprintf(span[0], sizeof(span[0]), "%d", i);
+		(void)snprintf(span[1], sizeof(span[1]), "%d", i + 1);
+		query_store_add(&fixture, "trace_id", "t-24", "span_id", span[0], "parent_span_id", span[1],
+			"target.name", "x", "time", at(CHAIN_MAX - i), NULL);
+	}
+	query_store_commit(&fixture, false);
+	const char *text = written_as("t-24", OUTPUT_NDJSON, 0);
+	unsigned deepest = 0;
+	unsigned lines = 0;
+	for (const char *line = strstr(text, "\"depth\":"); line; line = strstr(line + 1, "\"depth\":"), lines++) {
+		unsigned depth = (unsigned)strtoul(line + 8, NULL, 10);
+		deepest = depth > deepest ? depth : deepest;
+	}
+	assert_int_equal(lines, CHAIN_MAX);
+	assert_int_equal(deepest, 64);
+}
+
+/* The same span, id, request and time again and again, from two observers: what is compared stays bounded. */
+static void the_same_again_and_again_takes_no_longer(void **state)
+{
+	(void)state;
+	for (int i = 0; i < CHAIN_MAX; i++)
+		query_store_add(&fixture, "id", "same", "session_id", "s-25", "trace_id", "t-25", "span_id", "1",
+			"parent_span_id", "1", "request_id", "1", "retry_of", "same", "state_digest", "s", "task_id",
+			"k", "caused_by", "same", "observer.role", i % 2 ? "client" : "server", "action", "tools/call",
+			"target.name", "x", "verdict", "pending", "request", "{}", "time", at(0), NULL);
+	query_store_commit(&fixture, false);
+	const char *text = written_as("s-25", OUTPUT_NDJSON, 0);
+	unsigned lines = 0;
+	for (const char *line = text; (line = strstr(line, "\"event\":")); line++)
+		lines++;
+	assert_int_equal(lines, CHAIN_MAX);
+}
+
 static void json_holds_the_events(void **state)
 {
 	(void)state;
 	struct timeline *timeline = NULL;
 	struct scan scan = scan_all(fixture.reader);
 	assert_int_equal(timeline_build(&timeline, &scan, TEXT("s-3"), true, NULL), STATUS_OK);
-	assert_int_equal(timeline_put_json(timeline, &fixture.out), STATUS_OK);
+	assert_int_equal(timeline_put(timeline, OUTPUT_JSON, &fixture.out), STATUS_OK);
 	timeline_destroy(&timeline);
 	const char *text = query_store_written(&fixture);
 	assert_non_null(strstr(text, "\"by\":\"session\",\"inferred\":false,\"id\":\"s-3\""));
@@ -515,6 +650,12 @@ int main(void)
 		cmocka_unit_test(spans_that_bite_their_tail_make_no_tree),
 		cmocka_unit_test(losses_of_the_collector_stand_in_place),
 		cmocka_unit_test(definitions_seen_first_are_one_line),
+		cmocka_unit_test(a_call_that_an_observer_does_not_tell_of_is_marked),
+		cmocka_unit_test(a_call_whose_server_stopped_meanwhile_says_so),
+		cmocka_unit_test(lines_and_cells_hold_every_moment),
+		cmocka_unit_test(of_many_moments_the_last_are_shown),
+		cmocka_unit_test(chains_of_spans_are_cut_where_they_are_too_deep),
+		cmocka_unit_test(the_same_again_and_again_takes_no_longer),
 		cmocka_unit_test(json_holds_the_events),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
