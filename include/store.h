@@ -113,6 +113,12 @@ void store_reader_close(struct store_reader **reader);
  * STATUS_BUSY: a commit failed and the store is about to be opened anew: call again; nothing may be read until then.
  */
 enum status store_reader_renew(struct store_reader *reader, struct error *error) MUST_CHECK;
+/*
+ * Before a wait that may be long: lets go of what keeps the writer from using pages anew.  Units that were read stay
+ * valid; whatever is read next sees the newest commit, as after a renew.  From another thread, too, as long as the
+ * reader's own one does nothing with it.
+ */
+void store_reader_park(struct store_reader *reader);
 const char *store_reader_id(const struct store_reader *reader);
 uint64_t store_reader_next_seq(const struct store_reader *reader);  /* one past the newest event */
 uint64_t store_reader_first_seq(const struct store_reader *reader); /* of the oldest event still there */

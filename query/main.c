@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli_help.h"
+#include "cli_stdout.h"
 #include "lanes.h"
 #include "printable.h"
 
@@ -67,14 +68,16 @@ static void keep_freed_memory(void)
 
 static enum exit_code run(const struct verb *verb, const struct options *options)
 {
-	int fd = STDOUT_FILENO;
 	struct cli cli;
+	struct cli_stdout *out = NULL;
 	const char *no_color = getenv("NO_COLOR");
 	if (options->utc) {
 		(void)setenv("TZ", "UTC", 1);
 		tzset();
 	}
-	cli_init(&cli, options, output_write_fd, &fd);
+	if (cli_stdout_open(&out, &cli) != STATUS_OK)
+		return EXIT_FAILED;
+	cli_init(&cli, options, cli_stdout_write, out);
 	cli.words = join_words(options, &cli.arena);
 	cli.threads = lanes_processors();
 	cli.out.width = terminal_width(verb->reads ? ANSWER_COLUMNS : HELP_COLUMNS);
@@ -83,6 +86,7 @@ static enum exit_code run(const struct verb *verb, const struct options *options
 	cli_explain(&cli);
 	if (buf_status(&cli.messages) == STATUS_OK)
 		(void)fwrite(cli.messages.at, 1, cli.messages.len, stderr);
+	cli_stdout_close(&out);
 	cli_finish(&cli);
 	return code;
 }

@@ -50,6 +50,9 @@ void env_abort(struct env_txn **txn);
 enum status env_commit(struct env_txn **txn) MUST_CHECK;
 /* A read transaction moves to the newest commit. On failure it is parked: only renew or abort may follow. */
 enum status env_renew(struct env_txn *txn) MUST_CHECK;
+/* Lets its snapshot go, so that the writer may use its pages anew.  Values it gave are not there any more. */
+void env_park(struct env_txn *txn);
+bool env_is_parked(const struct env_txn *txn);
 enum status env_txn_status(const struct env_txn *txn) MUST_CHECK;
 void env_txn_fail(struct env_txn *txn, enum status status);
 uint64_t env_txn_id(const struct env_txn *txn);

@@ -36,7 +36,7 @@ struct env_txn {
 	struct env *env;
 	MDB_txn *txn;
 	bool write;
-	bool parked; /* a read transaction that could not be renewed */
+	bool parked; /* a read transaction without a snapshot: let go, or it could not be renewed */
 	enum status status;
 };
 
@@ -376,6 +376,19 @@ enum status env_renew(struct env_txn *txn)
 	if (code == MDB_PANIC || code == MDB_MAP_RESIZED)
 		env_mark_failed(txn->env);
 	return status_of(code);
+}
+
+void env_park(struct env_txn *txn)
+{
+	assert(!txn->write);
+	if (!txn->parked)
+		mdb_txn_reset(txn->txn);
+	txn->parked = true;
+}
+
+bool env_is_parked(const struct env_txn *txn)
+{
+	return txn->parked;
 }
 
 enum status env_txn_status(const struct env_txn *txn)

@@ -115,12 +115,27 @@ static enum status read_head(struct reader_segment *segment)
 	return status;
 }
 
+/* Nothing else was seen of it since the last renew: what was given lies in copies. */
+static enum status unpark(struct store_reader *reader, struct reader_segment *segment, struct error *error)
+{
+	enum status status = env_renew(segment->txn);
+	if (status == STATUS_OK)
+		status = read_head(segment);
+	if (status != STATUS_OK)
+		reader_close_segment(reader, segment);
+	return status == STATUS_OK
+		       ? status
+		       : error_set(error, status, "%s/%s: %s", reader->dir, segment->name, status_text(status));
+}
+
 enum status reader_open_segment(
 	struct store_reader *reader, struct reader_segment *segment, bool newest, struct error *error)
 {
 	segment->period = reader->period;
-	if (segment->env)
+	if (segment->env && !env_is_parked(segment->txn))
 		return STATUS_OK;
+	if (segment->env)
+		return unpark(reader, segment, error);
 	if (reader->open_count >= READER_OPEN_MAX)
 		close_oldest(reader);
 	enum status status = open_env(reader, segment, newest, error);
@@ -319,6 +334,15 @@ enum status store_reader_renew(struct store_reader *reader, struct error *error)
 	}
 	pthread_mutex_unlock(&store->attach_lock);
 	return status;
+}
+
+void store_reader_park(struct store_reader *reader)
+{
+	for (size_t i = 0; i < reader->live.count; i++) {
+		struct reader_segment *segment = reader->live.items[i];
+		if (segment->env && !segment->settled && !segment->unlocked)
+			env_park(segment->txn);
+	}
 }
 
 /* --- open, close --- */

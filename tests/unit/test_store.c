@@ -371,6 +371,48 @@ static void a_reader_on_another_thread_meets_every_event_once(void **state)
 	assert_int_equal(store_dir_walk(dir, 1), end - 1);
 }
 
+enum { ROUNDS = 60, ROUND_EVENTS = 1000 };
+
+/* Bytes of the file after so much was added and sealed, while the reader holds what it saw at first, or has parked. */
+static uint64_t file_bytes_after_rounds(struct store_dir *dir, bool parks)
+{
+	struct store_unit unit;
+	store_dir_open(dir);
+	store_dir_add(dir, ROUND_EVENTS, DAY_0);
+	store_dir_attach(dir);
+	assert_int_equal(store_reader_unit(dir->reader, 1, false, &unit, &dir->error), STATUS_OK);
+	if (parks)
+		store_reader_park(dir->reader);
+	for (int round = 0; round < ROUNDS; round++) {
+		store_dir_add(dir, ROUND_EVENTS, DAY_0);
+		store_dir_seal(dir);
+	}
+	assert_true(store_dir_unit_is_right(&unit)); /* its chunk is gone, and its pages are used anew */
+	if (parks) {
+		/* What is read next is there, as of now. */
+		assert_int_equal(store_reader_unit(dir->reader, 1, false, &unit, &dir->error), STATUS_OK);
+		assert_true(unit.sealed);
+		assert_true(store_dir_unit_is_right(&unit));
+	}
+	struct store_figures figures;
+	store_dir_renew(dir);
+	assert_int_equal(store_reader_figures(dir->reader, &figures), STATUS_OK);
+	store_reader_close(&dir->reader);
+	store_close(&dir->store, true);
+	return figures.file_bytes;
+}
+
+static void a_parked_reader_lets_pages_be_used_anew(void **state)
+{
+	struct store_dir *dir = *state;
+	struct store_dir other;
+	store_dir_init(&other);
+	uint64_t parked = file_bytes_after_rounds(dir, true);
+	uint64_t held = file_bytes_after_rounds(&other, false);
+	assert_true(parked < held * 2 / 3);
+	store_dir_finish(&other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -396,6 +438,8 @@ int main(void)
 			too_large_a_state_fails_the_whole_commit, store_dir_set_up, store_dir_tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_reader_on_another_thread_meets_every_event_once, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_parked_reader_lets_pages_be_used_anew, store_dir_set_up, store_dir_tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
