@@ -20,7 +20,7 @@ OPTION(since, "since", 0, STRING, ASKED, "TIME", "",
 OPTION(until, "until", 0, STRING, ASKED, "TIME", "", "the same; the time itself is no longer in the range")
 OPTION(time, "time", 0, TIME, ASKED, "WHICH", "", "recv: --since and --until mean the time of receipt; event (default)")
 OPTION(tenants, "tenant", 0, LIST, ASKED, "NAME", "", "only this tenant; may be repeated")
-OPTION(sort, "sort", 0, STRING, ASKED, "FIELD", " search stats ",
+OPTION(sort, "sort", 0, STRING, ASKED, "FIELD", " search stats sessions tools servers principals errors auth ",
 	"largest first: by a field that holds numbers (duration, time, …), or by a column of figures (errors, p99, "
 	"last_seen, …)")
 OPTION(by, "by", 0, STRING, ASKED, "FIELD,…", " stats ", "the fields to group by, such as server,tool")

@@ -58,6 +58,40 @@ VERB(definitions, "definitions", READS, "[TOOL | WORDS]",
 	"  mcpledger definitions op:changed -o json")
 
 GROUP("Figures")
+VERB(sessions, "sessions", READS, "[WORDS]", "Pieces of work: who did how much, for how long, newest last",
+	"A piece of work is what the first of these holds together: the conversation (also by way of its turn), the "
+	"session, the trace. Where an event has none, the same user, OAuth client, client program and server make one "
+	"until nothing happens for 30 minutes; that is marked as inferred. With WORDS, those are shown in which the "
+	"search finds something, and only what it finds is counted. A call that client, gateway and server tell of "
+	"counts once.\n"
+	"  mcpledger sessions --since yesterday\n"
+	"  mcpledger sessions agent:triage-bot verdict:denied\n"
+	"  mcpledger sessions --sort errors -n 10")
+VERB(tools, "tools", READS, "[WORDS]", "Tools: calls, failures, durations, who uses them",
+	"One row for each tool of each server. A call that client, gateway and server tell of counts once. Effect is "
+	"what it does to the world, as its definition claims or an operator said. JSON also has users, versions, "
+	"digests of definitions and the latest error.\n"
+	"  mcpledger tools --since 7d --sort error_rate\n"
+	"  mcpledger tools server:billing")
+VERB(servers, "servers", READS, "[WORDS]", "Servers: versions, state, tools, calls, failures",
+	"One row for each server name; state is that of the latest lifecycle event.\n"
+	"  mcpledger servers\n"
+	"  mcpledger servers --since 1h --sort errors")
+VERB(principals, "principals", READS, "[WORDS]", "Who acted: people, workloads and OAuth clients, and what they did",
+	"One row for each user; where events have none, for each workload or OAuth client. Trust is claimed unless an "
+	"emitter that may assert identities vouched for all (verified) or some (mixed) of the events.\n"
+	"  mcpledger principals --sort refused\n"
+	"  mcpledger principals tool:create_refund")
+VERB(errors, "errors", READS, "[WORDS]", "Errors, the same ones together: since when, how often, one message and stack",
+	"Errors with the same digest of their stack are one row, others those of the same type, server and tool. With "
+	"--since, new says whether the first one of all that is stored lies in the range. JSON holds the stack.\n"
+	"  mcpledger errors --since 24h\n"
+	"  mcpledger errors server:deploy --sort first_seen")
+VERB(auth, "auth", READS, "[WORDS]", "Logins, tokens and denied calls: who, how, with what result",
+	"Events of kind auth, and calls that were denied, by principal, client, step, method, result and reason; "
+	"denials stand first.\n"
+	"  mcpledger auth --since 7d\n"
+	"  mcpledger auth user:ana@example.com verdict:denied")
 VERB(stats, "stats", READS, "[WORDS]", "Figures of the store, or of calls by field",
 	"Without --by: events, blocks and bytes of the store. With --by FIELD[,FIELD]: calls that the words match, by "
 	"outcome, with durations and bytes. Only tool calls are counted unless the words or --by name a kind.\n"

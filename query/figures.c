@@ -125,6 +125,17 @@ static struct cell figure_cell(const struct figures *figures, const struct figur
 	}
 }
 
+struct cell figures_trust(const struct tally_set *trust, const struct tally_set *principals)
+{
+	uint64_t verified = tally_set_count(trust, TEXT("verified"));
+	uint64_t named = principals->unlisted;
+	for (size_t i = 0; i < principals->count; i++)
+		named += principals->values[i].count;
+	if (named == 0)
+		return cell_none();
+	return cell_text(verified == 0 ? TEXT("claimed") : verified >= named ? TEXT("verified") : TEXT("mixed"));
+}
+
 /* --- order --- */
 
 struct sortable {

@@ -90,6 +90,12 @@ enum exit_code figures_close(struct counting *counting, enum status status);
 /* All of it. */
 enum exit_code figures_run(struct cli *cli, const struct figures *figures);
 
+/*
+ * "verified" where each event that names a principal vouches for it, "mixed" where some do, else "claimed".  trust is the
+ * set of marks.user_trust, principals that of the principals.
+ */
+struct cell figures_trust(const struct tally_set *trust, const struct tally_set *principals);
+
 /* Makes root also ask for a search of our own. */
 enum status figures_narrow(struct cli *cli, const char *words, struct filter *filter) MUST_CHECK;
 

@@ -131,18 +131,26 @@ static enum status add_group(
 	return STATUS_OK;
 }
 
+static struct tally_group *look_up(const struct tally *tally, const struct tally_part *parts, uint64_t hash)
+{
+	struct tally_group *found = tally->slots[hash % TALLY_SLOTS];
+	while (found && (found->hash != hash || !has_parts(tally, found, parts)))
+		found = found->next;
+	return found;
+}
+
+struct tally_group *tally_lookup(const struct tally *tally, const struct tally_part parts[TALLY_KEYS_MAX])
+{
+	return look_up(tally, parts, hash_parts(tally, parts));
+}
+
 enum status tally_find(struct tally *tally, const struct tally_part *parts, struct tally_group **group)
 {
 	uint64_t hash = hash_parts(tally, parts);
-	for (struct tally_group *found = tally->slots[hash % TALLY_SLOTS]; found; found = found->next) {
-		if (found->hash == hash && has_parts(tally, found, parts)) {
-			*group = found;
-			return STATUS_OK;
-		}
-	}
-	if (tally->count < tally->groups_max && !is_tight(tally))
+	struct tally_group *found = look_up(tally, parts, hash);
+	if (found == NULL && tally->count < tally->groups_max && !is_tight(tally))
 		return add_group(tally, parts, hash, group);
-	*group = tally->other;
+	*group = found ? found : tally->other;
 	return STATUS_OK;
 }
 
@@ -282,13 +290,18 @@ enum status tally_add_group(
 	return status == STATUS_OK ? merge_group(into, found, group) : status;
 }
 
+enum status tally_add_other(struct tally *into, struct tally_group *group)
+{
+	return merge_group(into, into->other, group);
+}
+
 enum status tally_merge(struct tally *into, struct tally **from)
 {
 	enum status status = STATUS_OK;
 	for (size_t i = 0; i < (*from)->count && status == STATUS_OK; i++)
 		status = tally_add_group(into, (*from)->groups[i], (*from)->groups[i]->parts);
 	if (status == STATUS_OK)
-		status = merge_group(into, into->other, (*from)->other);
+		status = tally_add_other(into, (*from)->other);
 	tally_destroy(from);
 	return status;
 }

@@ -81,6 +81,9 @@ struct tally_moment {
 	uint64_t seq;
 };
 
+/* By time, then by where it is stored. */
+bool tally_moment_before(const struct tally_moment *a, const struct tally_moment *b);
+
 struct tally_part {
 	struct text text; /* of a number: its decimal digits; at = NULL: the events have none of the fields */
 	int64_t number;
@@ -132,6 +135,8 @@ enum status tally_merge(struct tally *into, struct tally **from) MUST_CHECK;
 /* Adds one group of `from`, a sibling, to the group of these parts. */
 enum status tally_add_group(
 	struct tally *into, struct tally_group *group, const struct tally_part parts[TALLY_KEYS_MAX]) MUST_CHECK;
+/* The same to its group "other". */
+enum status tally_add_other(struct tally *into, struct tally_group *group) MUST_CHECK;
 /* Counts what a scan visits in a new tally, and the events in scan->coverage. */
 enum status tally_scan(
 	const struct scan *scan, const struct tally_spec *spec, struct tally **tally, struct error *error) MUST_CHECK;
@@ -140,6 +145,8 @@ enum status tally_scan(
 
 /* All groups but "other", in no order; they may be reordered. */
 struct tally_group **tally_groups(struct tally *tally, size_t *count);
+/* The group of these parts; NULL: there is none of its own. */
+struct tally_group *tally_lookup(const struct tally *tally, const struct tally_part parts[TALLY_KEYS_MAX]);
 /* What was counted beyond the limits (and by tally_fold); no events: nothing was. */
 struct tally_group *tally_other(struct tally *tally);
 /* Leaves the first `keep` groups of tally_groups, in their order now, and counts the others in "other". */

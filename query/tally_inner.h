@@ -45,7 +45,6 @@ struct tally {
 
 /* The group of these parts, made if there is room for it, else "other".  STATUS_NO_MEMORY. */
 enum status tally_find(struct tally *tally, const struct tally_part *parts, struct tally_group **group) MUST_CHECK;
-bool tally_moment_before(const struct tally_moment *a, const struct tally_moment *b);
 /* Counts a value of a set. */
 enum status tally_set_add(struct tally *tally, struct tally_set *set, struct text value, uint64_t count) MUST_CHECK;
 /* Keeps a sample's text if its moment is later (earlier) than that of the one there is. */
