@@ -106,6 +106,11 @@ struct column {
 };
 /* STATUS_NOT_FOUND: no row has the field; STATUS_DAMAGED; STATUS_NO_MEMORY. FIELD_SEQ and, in a part, RECV_TIME work. */
 enum status block_column(struct block *block, unsigned field, struct column *column) MUST_CHECK;
+/*
+ * The length of each row's payload, 0 where it has none, without making the texts; *lengths lives until block_close.
+ * STATUS_NOT_FOUND: no row has it; STATUS_DAMAGED; STATUS_NO_MEMORY.
+ */
+enum status block_payload_lengths(struct block *block, enum payload payload, const uint64_t **lengths) MUST_CHECK;
 /* Fills all fields of one event (FIELD_SEQ too).  Views live until block_close. */
 enum status block_event(struct block *block, uint32_t row, struct event *event) MUST_CHECK;
 /*

@@ -319,6 +319,66 @@ enum status tally_fold(struct tally *tally, size_t keep)
 
 /* --- the whole --- */
 
+/* A tally for each lane of a scan. */
+struct counting {
+	const struct tally *first; /* its siblings are made when a lane is met */
+	struct tally *lanes[SCAN_LANES_MAX];
+};
+
+static enum status count_in_lane(void *context, unsigned lane, const struct scan_place *place, struct block *block,
+	const uint64_t rows[ROW_WORDS_MAX])
+{
+	struct counting *counting = context;
+	struct tally **tally = &counting->lanes[lane];
+	enum status status = *tally ? STATUS_OK : tally_sibling(counting->first, tally);
+	return status == STATUS_OK ? tally_visit(*tally, place, block, rows) : status;
+}
+
+/* Whether a limit left something out: what it was depends on the order in which blocks are counted. */
+static bool is_cut(const struct tally *tally)
+{
+	if (tally->other->events > 0 || is_tight(tally))
+		return true;
+	for (size_t i = 0; i < tally->count; i++)
+		for (size_t set = 0; set < tally->spec->set_count; set++)
+			if (tally->groups[i]->sets[set].unlisted > 0)
+				return true;
+	return false;
+}
+
+/* *cut: the result is not that of blocks counted in order. */
+static enum status count_in_lanes(const struct scan *scan, struct tally *tally, bool *cut, struct error *error)
+{
+	struct counting counting = {.first = tally};
+	enum status status = scan_run_lanes(scan, count_in_lane, NULL, &counting, error);
+	for (unsigned i = 0; i < SCAN_LANES_MAX; i++) {
+		*cut = *cut || (counting.lanes[i] && is_cut(counting.lanes[i]));
+		if (counting.lanes[i] && status == STATUS_OK && !*cut)
+			status = tally_merge(tally, &counting.lanes[i]);
+		tally_destroy(&counting.lanes[i]);
+	}
+	*cut = *cut || is_cut(tally);
+	return status;
+}
+
+/* By all threads of the scan; once more by one where limits make the order count, so that all answers are alike. */
+static enum status count_all(
+	const struct scan *scan, const struct tally_spec *spec, struct tally **tally, struct error *error)
+{
+	bool cut = false;
+	enum status status = STATUS_OK;
+	if (scan->threads > 1) {
+		struct coverage before = *scan->coverage;
+		status = count_in_lanes(scan, *tally, &cut, error);
+		if (status != STATUS_OK || !cut)
+			return status;
+		*scan->coverage = before;
+		tally_destroy(tally);
+		status = tally_create(spec, tally);
+	}
+	return status == STATUS_OK ? scan_run(scan, tally_visit, *tally, error) : status;
+}
+
 enum status tally_scan(
 	const struct scan *scan, const struct tally_spec *spec, struct tally **tally, struct error *error)
 {
@@ -326,7 +386,7 @@ enum status tally_scan(
 	enum status status = tally_create(spec, &made);
 	if (status != STATUS_OK)
 		return error_set(error, status, "%s", status_text(status));
-	status = scan_run(scan, tally_visit, made, error);
+	status = count_all(scan, spec, &made, error);
 	if (status != STATUS_OK) {
 		tally_destroy(&made);
 		return status;

@@ -14,7 +14,8 @@ struct columns {
 	uint64_t first_seq;
 	struct tally_codes keys[TALLY_KEYS_MAX], sets[TALLY_SETS_MAX], samples[TALLY_SAMPLES_MAX];
 	struct tally_codes kind, stage, verdict;
-	struct column time, recv_time, duration, request, response;
+	struct column time, recv_time, duration;
+	const uint64_t *request_bytes, *response_bytes; /* NULL: no row has any */
 	/* Of each position: its verdict, and whether the figures of calls are taken from it. */
 	uint8_t verdicts[BLOCK_ROWS_MAX];
 	bool counts[BLOCK_ROWS_MAX];
@@ -48,15 +49,21 @@ static enum status read_one(struct block *block, unsigned field, struct arena *a
 	return tally_read_codes(&value, block, arena, codes);
 }
 
+static enum status read_lengths(struct block *block, enum payload payload, const uint64_t **lengths)
+{
+	enum status status = block_payload_lengths(block, payload, lengths);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 static enum status read_figures(const struct tally_spec *spec, struct block *block, struct columns *columns)
 {
 	enum status status = STATUS_OK;
 	if (spec->durations)
 		status = read_column(block, FIELD_DURATION_NS, &columns->duration);
 	if (spec->bytes && status == STATUS_OK)
-		status = read_column(block, FIELD_REQUEST, &columns->request);
+		status = read_lengths(block, PAYLOAD_REQUEST, &columns->request_bytes);
 	if (spec->bytes && status == STATUS_OK)
-		status = read_column(block, FIELD_RESPONSE, &columns->response);
+		status = read_lengths(block, PAYLOAD_RESPONSE, &columns->response_bytes);
 	if (spec->times && status == STATUS_OK)
 		status = read_column(block, FIELD_DURATION_NS, &columns->duration);
 	if ((spec->times || spec->sample_count > 0) && status == STATUS_OK)
@@ -236,19 +243,15 @@ static enum status add_durations(const struct tally_work *work, const struct col
 	return status;
 }
 
-static size_t payload_bytes(const struct column *column, uint32_t row)
-{
-	return row < column->rows ? column->entries[column->codes[row]].len : 0;
-}
-
 static void add_bytes(const struct tally_work *work, const struct columns *columns)
 {
 	for (uint32_t i = 0; i < work->count; i++) {
 		struct tally_group *group = group_at(work, i);
+		uint32_t row = work->rows[i];
 		if (!columns->counts[i])
 			continue;
-		group->request_bytes += payload_bytes(&columns->request, work->rows[i]);
-		group->response_bytes += payload_bytes(&columns->response, work->rows[i]);
+		group->request_bytes += columns->request_bytes ? columns->request_bytes[row] : 0;
+		group->response_bytes += columns->response_bytes ? columns->response_bytes[row] : 0;
 	}
 }
 

@@ -335,6 +335,31 @@ static enum status read_payload(struct block *block, enum payload payload, struc
 	return status;
 }
 
+enum status block_payload_lengths(struct block *block, enum payload payload, const uint64_t **lengths)
+{
+	struct payload_walk walk;
+	const uint32_t *stored_rows = NULL;
+	uint64_t *made = arena_alloc(&block->arena, ((size_t)block->image.rows + 1) * sizeof(*made));
+	if (made == NULL)
+		return STATUS_NO_MEMORY;
+	enum status status = payload_walk_open_lengths(block, payload, &walk);
+	if (status == STATUS_OK)
+		status = block_stored_rows(block, walk.order, &stored_rows);
+	if (status != STATUS_OK)
+		return status;
+	const uint32_t *templates = payload_walk_templates(&walk, &block->arena);
+	if (templates == NULL)
+		return STATUS_NO_MEMORY;
+	for (uint32_t i = 0; i < block->image.rows && status == STATUS_OK; i++)
+		status = payload_walk_measure(
+			&walk, templates, walk.shapes.codes[i], &made[stored_rows ? stored_rows[i] : i]);
+	for (uint32_t i = 0; i < block->live && block->live_rows; i++)
+		made[i] = made[block->live_rows[i]];
+	if (status == STATUS_OK)
+		*lengths = made;
+	return status;
+}
+
 static enum status load_column(struct block *block, unsigned field, struct column *column)
 {
 	enum field_type type = (enum field_type)field_types[field];

@@ -175,6 +175,52 @@ enum status decode_texts(const struct image_entry *entry, struct arena *arena, s
 	return status == STATUS_OK ? at_end(&cursor) : status;
 }
 
+/* Of a form whose texts are made from binary; odd ones are not. */
+static const uint32_t *get_binary_lengths(struct stream_cursor *cursor, const struct image_column *column)
+{
+	enum form form = (enum form)column->form;
+	uint32_t *lengths = arena_alloc(cursor->arena, ((size_t)column->entries + 1) * sizeof(*lengths));
+	struct raw_texts raw = {.form = form, .width = column->width};
+	bool is_int = form == FORM_INT || form == FORM_QUOTED;
+	if (!is_width(form, column->width)) {
+		cursor->status = STATUS_DAMAGED;
+		return NULL;
+	}
+	const int64_t *numbers = is_int ? cursor_ints(cursor, column->entries) : NULL;
+	if (!is_int)
+		cursor->next++;
+	if (lengths == NULL || cursor->status != STATUS_OK)
+		return NULL;
+	for (uint32_t i = 0; i < column->entries; i++)
+		lengths[i] = (uint32_t)(is_int ? form_int_length(numbers[i]) + (form == FORM_QUOTED ? 2 : 0)
+					       : form_length(form, column->width));
+	enum status status = get_odd(cursor, column, &raw);
+	for (uint32_t k = 0; k < raw.odd_count && status == STATUS_OK; k++)
+		lengths[raw.odd[k]] = (uint32_t)raw.kept[k].len;
+	if (status != STATUS_OK)
+		cursor->status = status;
+	return status == STATUS_OK ? lengths : NULL;
+}
+
+enum status decode_lengths(const struct image_entry *entry, struct arena *arena, struct raw_texts *raw)
+{
+	const struct image_column *column = &entry->column;
+	struct stream_cursor cursor = {.entry = entry, .arena = arena};
+	*raw = (struct raw_texts){.places = column->places, .entries = column->entries};
+	enum status status = get_map(&cursor, column, &raw->codes);
+	if (status != STATUS_OK)
+		return status;
+	if (column->form == FORM_TEXT) {
+		raw->lengths = cursor_codes(&cursor, column->entries, BLOCK_IMAGE_BYTES_MAX);
+		cursor.next++; /* the bytes */
+	} else if (column->form == FORM_PATTERNS) {
+		raw->lengths = patterns_get_lengths(&cursor, column->entries);
+	} else {
+		raw->lengths = get_binary_lengths(&cursor, column);
+	}
+	return raw->lengths ? at_end(&cursor) : failed(&cursor);
+}
+
 enum status decode_numbers(const struct image_entry *entry, struct arena *arena, struct raw_numbers *raw)
 {
 	const struct image_column *column = &entry->column;

@@ -183,3 +183,12 @@ size_t form_length(enum form form, unsigned width)
 {
 	return form == FORM_UUID ? UUID_CHARACTERS : form == FORM_HEX ? (size_t)width * 2 : 0;
 }
+
+size_t form_int_length(int64_t number)
+{
+	uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+	size_t len = number < 0 ? 2 : 1;
+	for (; left >= 10000; left /= 10000)
+		len += 4;
+	return len + (left >= 10) + (left >= 100) + (left >= 1000);
+}

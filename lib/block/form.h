@@ -26,5 +26,7 @@ bool form_parse(enum form form, unsigned width, struct text text, void *binary);
 size_t form_render(enum form form, unsigned width, const void *binary, char *text);
 /* The length of every text of this form; 0: it varies. */
 size_t form_length(enum form form, unsigned width);
+/* The length of an integer in decimal. */
+size_t form_int_length(int64_t number);
 
 #endif

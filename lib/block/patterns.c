@@ -475,3 +475,68 @@ const struct text *patterns_get(struct stream_cursor *cursor, uint32_t count)
 	cursor->status = status;
 	return NULL;
 }
+
+/* --- lengths --- */
+
+/* Adds to each text of a pattern how long its words of one hole are. */
+static void add_words(const struct reading *reading, size_t hole, uint32_t texts, uint32_t *sums)
+{
+	uint32_t fixed = reading->fixed[hole];
+	for (uint32_t turn = 0; turn < texts; turn++)
+		sums[turn] += (uint32_t)reading->words[fixed ? fixed - 1 : reading->hole_words[hole][turn]].len;
+}
+
+static void add_numbers(const struct reading *reading, size_t hole, uint32_t texts, uint32_t *sums)
+{
+	for (uint32_t turn = 0; turn < texts; turn++)
+		sums[turn] += (uint32_t)form_int_length(reading->hole_numbers[hole][turn]);
+}
+
+/* sums: of all texts, pattern by pattern. */
+static void sum_holes(const struct reading *reading, uint32_t *sums)
+{
+	size_t word_hole = 0;
+	size_t number_hole = 0;
+	for (uint32_t p = 0; p < reading->pattern_count; p++) {
+		uint32_t texts = reading->layout.texts[p];
+		uint32_t holes = reading->layout.words[p] + reading->layout.numbers[p];
+		for (uint32_t turn = 0; turn < texts; turn++)
+			sums[turn] = (uint32_t)reading->patterns[p].len - holes;
+		for (uint32_t k = 0; k < reading->layout.words[p]; k++)
+			add_words(reading, word_hole++, texts, sums);
+		for (uint32_t k = 0; k < reading->layout.numbers[p]; k++)
+			add_numbers(reading, number_hole++, texts, sums);
+		sums += texts;
+	}
+}
+
+static enum status measure_all(const struct reading *reading, uint32_t *lengths)
+{
+	struct arena *arena = reading->cursor->arena;
+	uint32_t *sums = arena_alloc(arena, ((size_t)reading->count + 1) * sizeof(*sums));
+	const uint32_t **next = arena_calloc(arena, (size_t)reading->pattern_count + 1, sizeof(*next));
+	if (sums == NULL || next == NULL)
+		return STATUS_NO_MEMORY;
+	sum_holes(reading, sums);
+	for (uint32_t p = 0; p < reading->pattern_count; p++) {
+		next[p] = sums;
+		sums += reading->layout.texts[p];
+	}
+	for (uint32_t i = 0; i < reading->count; i++)
+		lengths[i] = *next[reading->pattern_of[i]]++;
+	return STATUS_OK;
+}
+
+const uint32_t *patterns_get_lengths(struct stream_cursor *cursor, uint32_t count)
+{
+	struct reading reading = {.cursor = cursor, .count = count};
+	uint32_t *lengths = arena_alloc(cursor->arena, ((size_t)count + 1) * sizeof(*lengths));
+	enum status status = lengths ? read_streams(&reading) : STATUS_NO_MEMORY;
+	if (status == STATUS_OK)
+		status = measure_all(&reading, lengths);
+	layout_finish(&reading.layout);
+	if (status == STATUS_OK)
+		return lengths;
+	cursor->status = status;
+	return NULL;
+}

@@ -32,5 +32,7 @@ void patterns_finish(struct patterns *patterns);
 void patterns_put(struct image_writer *writer, const struct patterns *patterns);
 /* Reads them: count texts in the arena, NULL on failure (in cursor->status). */
 const struct text *patterns_get(struct stream_cursor *cursor, uint32_t count);
+/* The same of their lengths alone. */
+const uint32_t *patterns_get_lengths(struct stream_cursor *cursor, uint32_t count);
 
 #endif

@@ -2,7 +2,9 @@
 #include "reader.h"
 #include "rows.h"
 
-enum status payload_walk_open(struct block *block, enum payload payload, struct payload_walk *walk)
+typedef enum status decode_one(const struct image_entry *entry, struct arena *arena, struct raw_texts *raw);
+
+static enum status open_with(struct block *block, enum payload payload, decode_one *decode, struct payload_walk *walk)
 {
 	unsigned field = payload_field(payload);
 	const struct image_entry *entry = block_entry(block, field, SUB_FIELD);
@@ -17,7 +19,7 @@ enum status payload_walk_open(struct block *block, enum payload payload, struct 
 	walk->order = entry->column.order;
 	const struct image_entry *raw = block_entry(block, field, SUB_RAW);
 	if (raw)
-		status = decode_texts(raw, &block->arena, &walk->raw);
+		status = decode(raw, &block->arena, &walk->raw);
 	const struct image_entry *references = block_entry(block, field, SUB_REFERENCES);
 	if (references && status == STATUS_OK) {
 		struct stream_cursor cursor = {.entry = references, .arena = &block->arena};
@@ -43,10 +45,20 @@ enum status payload_walk_open(struct block *block, enum payload payload, struct 
 		if (column->sub < SUB_LEAF_FIRST || column->sub - SUB_LEAF_FIRST >= walk->leaf_count)
 			continue;
 		struct leaf_walk *leaf = &walk->leaf[column->sub - SUB_LEAF_FIRST];
-		status = decode_texts(&block->image.entry[i], &block->arena, &leaf->texts);
+		status = decode(&block->image.entry[i], &block->arena, &leaf->texts);
 		leaf->open = true;
 	}
 	return status;
+}
+
+enum status payload_walk_open(struct block *block, enum payload payload, struct payload_walk *walk)
+{
+	return open_with(block, payload, decode_texts, walk);
+}
+
+enum status payload_walk_open_lengths(struct block *block, enum payload payload, struct payload_walk *walk)
+{
+	return open_with(block, payload, decode_lengths, walk);
 }
 
 static enum status render_entries(struct block *block, const struct raw_texts *raw, struct text **entries)
@@ -137,4 +149,52 @@ enum status payload_walk_put(
 	if (status == STATUS_OK && buf_status(out) != STATUS_OK)
 		status = buf_status(out) == STATUS_LIMIT ? STATUS_DAMAGED : STATUS_NO_MEMORY;
 	return status;
+}
+
+/* --- lengths --- */
+
+const uint32_t *payload_walk_templates(const struct payload_walk *walk, struct arena *arena)
+{
+	uint32_t *lengths = arena_calloc(arena, (size_t)walk->shapes.shapes + 1, sizeof(*lengths));
+	for (uint32_t shape = 0; lengths && shape < walk->shapes.shapes; shape++) {
+		struct text template = walk->shapes.templates[shape];
+		for (size_t i = 0; i < template.len; i++)
+			lengths[shape] += template.at[i] == HOLE_STRING ? 2 : template.at[i] != HOLE_RAW;
+	}
+	return lengths;
+}
+
+/* The length of the entry at a column's next place. */
+static bool measure(const struct raw_texts *texts, uint32_t *next, uint64_t *length)
+{
+	if (texts->lengths == NULL || *next >= texts->places)
+		return false;
+	uint32_t place = (*next)++;
+	uint32_t code = texts->codes ? texts->codes[place] : place + 1;
+	if (code == 0)
+		return false;
+	*length += texts->lengths[code - 1];
+	return true;
+}
+
+enum status payload_walk_measure(
+	struct payload_walk *walk, const uint32_t *template_lengths, uint32_t code, uint64_t *length)
+{
+	*length = 0;
+	if (code == PAYLOAD_CODE_REFERENCE) {
+		if (walk->reference_next >= walk->reference_count || walk->sizes[walk->reference_next] < 0)
+			return STATUS_DAMAGED;
+		*length = (uint64_t)walk->sizes[walk->reference_next++];
+	} else if (code == PAYLOAD_CODE_RAW) {
+		return measure(&walk->raw, &walk->raw_next, length) ? STATUS_OK : STATUS_DAMAGED;
+	} else if (code >= PAYLOAD_CODE_SHAPE) {
+		uint32_t shape = code - PAYLOAD_CODE_SHAPE;
+		*length = template_lengths[shape];
+		for (uint32_t k = walk->shapes.hole_starts[shape]; k < walk->shapes.hole_starts[shape + 1]; k++) {
+			struct leaf_walk *leaf = &walk->leaf[walk->shapes.holes[k]];
+			if (!measure(&leaf->texts, &leaf->next, length))
+				return STATUS_DAMAGED;
+		}
+	}
+	return STATUS_OK;
 }

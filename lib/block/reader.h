@@ -49,6 +49,13 @@ struct payload_walk {
 	uint32_t leaf_count;
 };
 enum status payload_walk_open(struct block *block, enum payload payload, struct payload_walk *walk) MUST_CHECK;
+/* Only lengths are decoded, and payload_walk_measure is what may follow. */
+enum status payload_walk_open_lengths(struct block *block, enum payload payload, struct payload_walk *walk) MUST_CHECK;
+/* The length of the payload of the next row in stored order; template_lengths: see payload_walk_templates. */
+enum status payload_walk_measure(
+	struct payload_walk *walk, const uint32_t *template_lengths, uint32_t code, uint64_t *length) MUST_CHECK;
+/* By shape: the length of what is not a leaf, quotes of strings included.  NULL: no memory. */
+const uint32_t *payload_walk_templates(const struct payload_walk *walk, struct arena *arena);
 /* The leaves' texts are rendered once. */
 enum status payload_walk_render(struct block *block, struct payload_walk *walk) MUST_CHECK;
 /* Appends the payload of the next row in stored order; leaves (may be NULL, room for SHAPE_LEAVES_MAX) get where its

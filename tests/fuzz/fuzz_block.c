@@ -61,6 +61,14 @@ static void read_block(struct block *block)
 		}
 		assert(sum < UINT64_MAX);
 	}
+	for (unsigned payload = 0; payload < PAYLOAD_COUNT; payload++) {
+		const uint64_t *lengths = NULL;
+		uint64_t sum = 0;
+		if (block_payload_lengths(block, (enum payload)payload, &lengths) == STATUS_OK)
+			for (uint32_t row = 0; row < block_count(block); row++)
+				sum += lengths[row] & 1;
+		assert(sum <= block_count(block));
+	}
 	for (uint32_t row = 0; row < block_count(block); row++) {
 		if (block_event(block, row, event) != STATUS_OK)
 			break;

@@ -56,11 +56,25 @@ static void append(struct rows *rows, struct event *const *events, size_t count)
 		assert_int_equal(rows_append(rows, events[i]), STATUS_OK);
 }
 
+/* Lengths are found without the texts. */
+static void assert_lengths(struct block *block, struct event *const *events, size_t count)
+{
+	for (unsigned payload = 0; payload < PAYLOAD_COUNT; payload++) {
+		const uint64_t *lengths = NULL;
+		enum status status = block_payload_lengths(block, (enum payload)payload, &lengths);
+		assert_true(status == STATUS_OK || status == STATUS_NOT_FOUND);
+		for (size_t i = 0; i < count; i++)
+			assert_int_equal(lengths ? lengths[i] : 0,
+				event_text(events[i], payload_field((enum payload)payload)).len);
+	}
+}
+
 static void assert_events(struct block *block, struct event *const *events, size_t count)
 {
 	struct event *event = malloc(sizeof(*event));
 	assert_non_null(event);
 	assert_int_equal(block_count(block), count);
+	assert_lengths(block, events, count);
 	for (size_t i = 0; i < count; i++) {
 		assert_int_equal(block_event(block, (uint32_t)i, event), STATUS_OK);
 		assert_int_equal(event->value[FIELD_SEQ].number, block_first_seq(block) + i);

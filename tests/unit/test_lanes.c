@@ -9,6 +9,7 @@
 #include "export.h"
 #include "lanes.h"
 #include "query_store.h"
+#include "tally.h"
 
 enum { THREADS = 4, PARTS = 100, JOBS = 50, BLOCKS = 40, EVENTS_OF_BLOCK = 5, LARGE_BYTES = 20000 };
 
@@ -118,6 +119,53 @@ static void several_threads_write_what_one_writes(void **state)
 	expect_same("user:nobody", 0);
 }
 
+/* What groups_max groups of ids hold, as text in the order of their first events. */
+static void count_with(unsigned threads, size_t groups_max, struct buf *text)
+{
+	struct scan scan = scan_all(fixture.reader);
+	struct coverage coverage = {0};
+	struct tally_spec spec = {.keys = {{.fields = {FIELD_ID}}},
+		.key_count = 1,
+		.sets = {{.fields = {FIELD_USER_ID}}},
+		.set_count = 1,
+		.groups_max = groups_max,
+		.bytes = true,
+		.times = true};
+	struct tally *tally = NULL;
+	size_t count = 0;
+	uint64_t bytes = 0;
+	scan.threads = threads;
+	scan.coverage = &coverage;
+	assert_int_equal(tally_scan(&scan, &spec, &tally, NULL), STATUS_OK);
+	struct tally_group **groups = tally_groups(tally, &count);
+	for (uint64_t seq = 1; seq <= BLOCKS * EVENTS_OF_BLOCK + 1; seq++)
+		for (size_t i = 0; i < count; i++)
+			if (groups[i]->first.seq == seq)
+				buf_put_text(text, groups[i]->parts[0].text);
+	for (size_t i = 0; i < count; i++)
+		bytes += groups[i]->request_bytes;
+	buf_printf(text, " %zu %llu %llu %llu", count, (unsigned long long)bytes,
+		(unsigned long long)tally_other(tally)->events, (unsigned long long)coverage.events);
+	tally_destroy(&tally);
+}
+
+static void several_threads_count_what_one_counts(void **state)
+{
+	(void)state;
+	for (size_t groups_max = 0; groups_max < 100; groups_max += 33) {
+		struct buf one;
+		struct buf several;
+		buf_init(&one, SIZE_MAX / 2);
+		buf_init(&several, SIZE_MAX / 2);
+		count_with(1, groups_max, &one);
+		count_with(THREADS, groups_max, &several);
+		assert_int_equal(one.len, several.len);
+		assert_memory_equal(one.at, several.at, one.len);
+		buf_finish(&one);
+		buf_finish(&several);
+	}
+}
+
 struct meeting {
 	int64_t last_seq;
 	unsigned count, count_max;
@@ -156,6 +204,7 @@ int main(void)
 		cmocka_unit_test(every_part_of_every_job_is_done_once),
 		cmocka_unit_test(a_caller_alone_does_all_itself),
 		cmocka_unit_test(several_threads_write_what_one_writes),
+		cmocka_unit_test(several_threads_count_what_one_counts),
 		cmocka_unit_test(a_scan_on_several_threads_goes_back_in_order_and_ends_when_told),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
