@@ -9,8 +9,8 @@
 #define MCPLEDGER_BATCH_H
 
 #include "block.h"
-#include "calls.h"
 #include "ingest.h"
+#include "observation.h"
 #include "queue.h"
 
 enum {
@@ -27,7 +27,7 @@ struct batch_part {
 
 struct batch_row {
 	uint64_t digest; /* identity_digest; only where there is a fingerprint */
-	struct call call;
+	struct observation observation;
 };
 
 struct batch_payload {

@@ -1,9 +1,7 @@
 #include "calls.h"
 
-#include <stdlib.h>
-#include <xxhash.h>
-
 #include "crypto.h"
+#include "labels.h"
 
 /* Labels are the OpenTelemetry names for MCP with dots as underscores; verdict and tenant are ours. */
 enum {
@@ -29,34 +27,14 @@ static const char *const labels[LABEL_COUNT] = {
 	[LABEL_PROTOCOL_VERSION] = "mcp_protocol_version",
 	[LABEL_TENANT] = "tenant",
 };
-static const double bounds[] = {.01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30, 60, 120, 300};
+static const double bounds[] = {LABELS_MCP_BOUNDS};
 
-enum { CACHE_SLOTS = 2048, KEY_BYTES_MAX = 8192 };
-
-struct calls {
-	struct metric_family *duration_server, *duration_client, *total;
-};
-
-struct slot {
-	uint64_t hash; /* of side and label values */
-	struct metric_series *total, *duration;
-};
-
-struct calls_cache {
-	struct calls *calls;
-	struct buf key;
-	struct slot slots[CACHE_SLOTS];
-};
-
-enum status calls_create(struct calls **calls, struct metric_registry *registry)
+static struct metric_family *add_duration(struct metric_registry *registry, const char *name, const char *help)
 {
-	struct calls *made = calloc(1, sizeof(*made));
-	if (made == NULL)
-		return STATUS_NO_MEMORY;
-	static const struct metric_info duration_server_info = {
+	const struct metric_info info = {
 		.type = METRIC_HISTOGRAM,
-		.name = "mcp_server_operation_duration_seconds",
-		.help = "Duration of MCP requests as servers and gateways saw them.",
+		.name = name,
+		.help = help,
 		.labels = labels,
 		.label_count = LABEL_COUNT,
 		.bounds = bounds,
@@ -64,20 +42,16 @@ enum status calls_create(struct calls **calls, struct metric_registry *registry)
 		.from_events = true,
 		.has_exemplars = true,
 	};
-	made->duration_server = metric_family_add(registry, &duration_server_info);
-	static const struct metric_info duration_client_info = {
-		.type = METRIC_HISTOGRAM,
-		.name = "mcp_client_operation_duration_seconds",
-		.help = "Duration of MCP requests as clients saw them.",
-		.labels = labels,
-		.label_count = LABEL_COUNT,
-		.bounds = bounds,
-		.bound_count = sizeof(bounds) / sizeof(bounds[0]),
-		.from_events = true,
-		.has_exemplars = true,
-	};
-	made->duration_client = metric_family_add(registry, &duration_client_info);
-	static const struct metric_info total_info = {
+	return metric_family_add(registry, &info);
+}
+
+void calls_init(struct calls *calls, struct metric_registry *registry)
+{
+	calls->duration_server = add_duration(registry, "mcp_server_operation_duration_seconds",
+		"Duration of MCP requests as servers and gateways saw them.");
+	calls->duration_client = add_duration(
+		registry, "mcp_client_operation_duration_seconds", "Duration of MCP requests as clients saw them.");
+	static const struct metric_info total = {
 		.type = METRIC_COUNTER,
 		.name = "mcpledger_calls_total",
 		.help = "MCP requests stored since the daemon started, by verdict.",
@@ -86,74 +60,7 @@ enum status calls_create(struct calls **calls, struct metric_registry *registry)
 		.from_events = true,
 		.has_exemplars = true,
 	};
-	made->total = metric_family_add(registry, &total_info);
-	*calls = made;
-	return STATUS_OK;
-}
-
-void calls_destroy(struct calls **calls)
-{
-	free(*calls);
-	*calls = NULL;
-}
-
-enum status calls_cache_create(struct calls_cache **cache, struct calls *calls)
-{
-	struct calls_cache *made = calloc(1, sizeof(*made));
-	if (made == NULL)
-		return STATUS_NO_MEMORY;
-	made->calls = calls;
-	buf_init(&made->key, KEY_BYTES_MAX);
-	*cache = made;
-	return STATUS_OK;
-}
-
-void calls_cache_destroy(struct calls_cache **cache)
-{
-	if (*cache == NULL)
-		return;
-	buf_finish(&(*cache)->key);
-	free(*cache);
-	*cache = NULL;
-}
-
-/* The OpenTelemetry values: pipe, tcp, quic; what is neither has no label. */
-static struct text transport_of(struct text transport)
-{
-	static const struct {
-		struct text sent, label;
-	} transports[] = {
-		{TEXT("stdio"), TEXT("pipe")},
-		{TEXT("pipe"), TEXT("pipe")},
-		{TEXT("http"), TEXT("tcp")},
-		{TEXT("https"), TEXT("tcp")},
-		{TEXT("streamable_http"), TEXT("tcp")},
-		{TEXT("streamable-http"), TEXT("tcp")},
-		{TEXT("sse"), TEXT("tcp")},
-		{TEXT("websocket"), TEXT("tcp")},
-		{TEXT("tcp"), TEXT("tcp")},
-		{TEXT("quic"), TEXT("quic")},
-	};
-	for (size_t i = 0; i < sizeof(transports) / sizeof(transports[0]); i++) {
-		if (text_equal(transport, transports[i].sent))
-			return transports[i].label;
-	}
-	return (struct text){NULL, 0};
-}
-
-/* As the convention for MCP has it: what the emitter says, else `tool_error`, else the JSON-RPC code. */
-static struct text error_type_of(const struct event *event, char code[24])
-{
-	struct text type = event_text(event, FIELD_ERROR_TYPE);
-	if (type.len)
-		return type;
-	if (event->verdict == VERDICT_TOOL_ERROR)
-		return TEXT("tool_error");
-	if (event->verdict == VERDICT_OK || !event_has(event, FIELD_OUTCOME_RPC_CODE))
-		return type;
-	struct buf text = {.at = code, .capacity = 24, .max = 24};
-	buf_put_int(&text, event->value[FIELD_OUTCOME_RPC_CODE].number);
-	return buf_text(&text);
+	calls->total = metric_family_add(registry, &total);
 }
 
 static void fill_labels(const struct event *event, char code[24], struct text values[LABEL_COUNT])
@@ -165,33 +72,11 @@ static void fill_labels(const struct event *event, char code[24], struct text va
 		values[LABEL_TOOL] = event_text(event, FIELD_TARGET_NAME);
 	values[LABEL_SERVER] = event_text(event, FIELD_SERVER_NAME);
 	values[LABEL_SERVER_VERSION] = event_text(event, FIELD_SERVER_VERSION);
-	values[LABEL_ERROR_TYPE] = error_type_of(event, code);
+	values[LABEL_ERROR_TYPE] = label_error_type(event, code);
 	values[LABEL_VERDICT] = text_of(verdict_name(event->verdict));
-	values[LABEL_TRANSPORT] = transport_of(event_text(event, FIELD_NET_TRANSPORT));
+	values[LABEL_TRANSPORT] = label_transport(event);
 	values[LABEL_PROTOCOL_VERSION] = event_text(event, FIELD_NET_PROTOCOL_VERSION);
 	values[LABEL_TENANT] = event_tenant(event);
-}
-
-static uint64_t hash_labels(struct buf *key, bool is_client, const struct text values[LABEL_COUNT])
-{
-	size_t bytes = 1;
-	for (size_t i = 0; i < LABEL_COUNT; i++)
-		bytes += sizeof(uint32_t) + values[i].len;
-	buf_clear(key);
-	char *to = buf_reserve(key, bytes);
-	if (to == NULL)
-		return 0; /* which marks a free slot: what does not fit is not cached */
-	char *at = to;
-	*at++ = (char)is_client;
-	for (size_t i = 0; i < LABEL_COUNT; i++) {
-		uint32_t len = (uint32_t)values[i].len;
-		memcpy(at, &len, sizeof(len));
-		at += sizeof(len);
-		if (len)
-			memcpy(at, values[i].at, len);
-		at += len;
-	}
-	return XXH3_64bits(to, bytes);
 }
 
 /* Only what W3C Trace Context calls a trace id can be looked up: 32 hex digits, not all of them 0. */
@@ -202,41 +87,26 @@ static void find_trace(const struct event *event, uint8_t trace_id[16])
 		memset(trace_id, 0, 16);
 }
 
-struct call calls_find(struct calls_cache *cache, const struct event *event, uint64_t owner)
+void calls_find(const struct calls *calls, struct series_cache *cache, const struct event *event, uint64_t owner,
+	struct observation *observation)
 {
-	struct call call = {NULL, NULL, 0, {0}};
-	if (event->kind != KIND_TOOL_CALL || text_equal(event_text(event, FIELD_STAGE), TEXT("start")))
-		return call;
 	char code[24];
 	struct text values[LABEL_COUNT];
+	if (text_equal(event_text(event, FIELD_STAGE), TEXT("start")))
+		return;
 	fill_labels(event, code, values);
-	bool is_client = text_equal(event_text(event, FIELD_OBSERVER_ROLE), TEXT("client"));
-	uint64_t hash = hash_labels(&cache->key, is_client, values);
-	struct slot *slot = &cache->slots[hash % CACHE_SLOTS];
-	if (hash == 0 || slot->hash != hash) {
-		struct calls *calls = cache->calls;
-		struct metric_family *duration = is_client ? calls->duration_client : calls->duration_server;
-		slot->hash = hash;
-		slot->total = metric_series_get_for(calls->total, owner, values);
-		slot->duration = metric_series_get_for(duration, owner, values);
-	}
-	call.total = slot->total;
-	find_trace(event, call.trace_id);
+	const struct label_set set = {
+		.first = calls->total,
+		.second = label_is_client_side(event) ? calls->duration_client : calls->duration_server,
+		.values = values,
+		.count = LABEL_COUNT,
+		.owner = owner,
+	};
+	struct series_pair series = series_cache_get(cache, &set);
+	observation->total = series.first;
+	find_trace(event, observation->trace_id);
 	if (event_has(event, FIELD_DURATION_NS) && !event_has(event, FIELD_MARKS_TIME_SUSPECT)) {
-		call.duration = slot->duration;
-		call.duration_ns = event->value[FIELD_DURATION_NS].number;
+		observation->duration = series.second;
+		observation->duration_ns = event->value[FIELD_DURATION_NS].number;
 	}
-	return call;
-}
-
-void calls_observe(const struct call *call, int64_t now)
-{
-	static const uint8_t none[16];
-	struct metric_exemplar exemplar = {.time = now};
-	memcpy(exemplar.trace_id, call->trace_id, sizeof(exemplar.trace_id));
-	bool is_traced = memcmp(call->trace_id, none, sizeof(none)) != 0;
-	if (call->total)
-		metric_add_traced(call->total, 1, is_traced ? &exemplar : NULL);
-	if (call->duration)
-		metric_observe_traced(call->duration, call->duration_ns, is_traced ? &exemplar : NULL);
 }

@@ -46,7 +46,7 @@ static enum status make_funnel(struct core *core, const struct conf *conf, struc
 	if (status == STATUS_OK)
 		status = ledger_create(&core->ledger);
 	if (status == STATUS_OK)
-		status = calls_create(&core->calls, registry);
+		status = meter_create(&core->meter, registry, conf->metrics_tracked_max);
 	if (status != STATUS_OK)
 		return status;
 	struct ingest_options options = {
@@ -57,7 +57,7 @@ static enum status make_funnel(struct core *core, const struct conf *conf, struc
 		.pool = core->pool,
 		.counters = &core->counters,
 		.ledger = core->ledger,
-		.calls = core->calls,
+		.meter = core->meter,
 	};
 	return ingest_create(&core->ingest, &options, conf);
 }
@@ -75,6 +75,7 @@ static enum status start_writer(struct core *core, const struct conf *conf, cons
 		.pool = core->pool,
 		.counters = &core->counters,
 		.ledger = core->ledger,
+		.meter = core->meter,
 		.commit_duration = core->metrics.commit_duration,
 		.commit_failures = core->metrics.commit_failures,
 	};
@@ -137,7 +138,7 @@ bool core_stop(struct core *core)
 	bool clean = false;
 	writer_stop(&core->writer, &clean);
 	ingest_destroy(&core->ingest);
-	calls_destroy(&core->calls);
+	meter_destroy(&core->meter);
 	ledger_destroy(&core->ledger);
 	batch_pool_destroy(&core->pool);
 	queue_destroy(&core->queue);

@@ -23,7 +23,7 @@ struct core {
 	struct queue *queue;
 	struct batch_pool *pool;
 	struct ledger *ledger;
-	struct calls *calls;
+	struct meter *meter;
 	struct ingest *ingest;
 	struct writer *writer;
 };

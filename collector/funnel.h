@@ -7,11 +7,11 @@
 
 #include "batch.h"
 #include "budget.h"
-#include "calls.h"
 #include "conf.h"
 #include "counters.h"
 #include "identity.h"
 #include "ledger.h"
+#include "meter.h"
 #include "store.h"
 
 /* Borrowed for the ingest's life. */
@@ -23,7 +23,7 @@ struct ingest_options {
 	struct batch_pool *pool;
 	struct counters *counters;
 	struct ledger *ledger;
-	struct calls *calls;
+	struct meter *meter;
 };
 
 enum status ingest_create(

@@ -370,7 +370,7 @@ void group_undo(struct group *group, const struct batch *batch)
 static void observe_row(void *context, const struct batch *batch, uint32_t row)
 {
 	(void)context;
-	calls_observe(&rows_of(batch)[row].call, batch->now);
+	observation_add(&rows_of(batch)[row].observation, batch->now);
 }
 
 void group_observe(const struct batch *batch)

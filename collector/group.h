@@ -50,7 +50,7 @@ void group_add(struct group *group, struct batch *batch);
 enum status group_end(struct group *group) MUST_CHECK;
 /* Takes the ids of a batch out of the window again. */
 void group_undo(struct group *group, const struct batch *batch);
-/* After the commit: adds the batch's calls to their metrics. */
+/* After the commit: adds what the batch's events say to the metrics. */
 void group_observe(const struct batch *batch);
 
 #endif

@@ -34,11 +34,10 @@ struct ingest_worker {
 	struct ingest *ingest;
 	struct event_decoder *decoder;
 	struct rows *rows;
-	struct calls_cache *calls;
+	struct meter_worker *meter;
 	struct buf digest_scratch;
 	struct limits limits;
 	unsigned limits_version;
-	uint64_t owner; /* of the label sets that the body at hand makes */
 	struct event event;
 };
 
@@ -120,7 +119,7 @@ enum status ingest_worker_create(struct ingest_worker **worker, struct ingest *i
 	if (status == STATUS_OK)
 		status = rows_create(&made->rows);
 	if (status == STATUS_OK)
-		status = calls_cache_create(&made->calls, ingest->parts.calls);
+		status = meter_worker_create(&made->meter, ingest->parts.meter);
 	if (status != STATUS_OK)
 		ingest_worker_destroy(&made);
 	else
@@ -135,7 +134,7 @@ void ingest_worker_destroy(struct ingest_worker **worker)
 		return;
 	event_decoder_destroy(&old->decoder);
 	rows_destroy(&old->rows);
-	calls_cache_destroy(&old->calls);
+	meter_worker_destroy(&old->meter);
 	buf_finish(&old->digest_scratch);
 	free(old);
 	*worker = NULL;
@@ -242,7 +241,7 @@ static enum status put_row(struct ingest_worker *worker, const struct ingest_req
 		.stage = event_text(event, FIELD_STAGE),
 	};
 	uint64_t fingerprint = identity_fingerprint(identity, &key);
-	struct batch_row row = {.call = calls_find(worker->calls, event, worker->owner)};
+	struct batch_row row = {.observation = meter_see(worker->meter, event)};
 	if (fingerprint) {
 		enum status status = identity_digest(identity, event, &worker->digest_scratch, &row.digest);
 		if (status != STATUS_OK)
@@ -284,7 +283,7 @@ static enum status put_body(struct ingest_worker *worker, const struct ingest_re
 	struct event_rules rules = rules_of(worker, request, batch->now);
 	struct json_split split;
 	struct json_piece piece;
-	worker->owner = owner_of(worker, request);
+	meter_set_sender(worker->meter, request->emitter, owner_of(worker, request));
 	json_split_begin(&split, request->body);
 	while (json_split_next(&split, &piece)) {
 		batch->received++;
@@ -315,9 +314,11 @@ static enum status fill(
 	rows_clear(worker->rows);
 	batch->source = requests[0].source;
 	batch->now = timestamp_now();
+	meter_begin(worker->meter, batch->source, batch->now);
 	enum status status = STATUS_OK;
 	for (size_t i = 0; i < count && status == STATUS_OK; i++)
 		status = put_body(worker, &requests[i], batch);
+	meter_end(worker->meter);
 	if (status == STATUS_OK)
 		status = end_part(worker, batch);
 	batch->unreadable = batch->received == 0;

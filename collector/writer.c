@@ -418,6 +418,7 @@ static void tick(struct writer *writer, const struct writer_limits *limits)
 	upkeep_prune(&writer->upkeep, writer->parts.store, limits, writer->parts.ledger);
 	upkeep_look_at_store(&writer->upkeep, writer->parts.store, &writer->figures);
 	dedup_expire(writer->parts.dedup, timestamp_now());
+	meter_expire(writer->parts.meter);
 	check_space(writer, limits);
 }
 

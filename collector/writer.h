@@ -26,6 +26,7 @@ struct writer_options {
 	struct batch_pool *pool;
 	struct counters *counters;
 	struct ledger *ledger;
+	struct meter *meter;
 	struct metric_series *commit_duration, *commit_failures;
 };
 

@@ -7,8 +7,8 @@
  *
  * Label values that come from events are somebody else's choice, so a family that takes such (`from_events`) has limits:
  *   - series_max label sets; the labels of one weigh one set for each METRIC_LABEL_SET_BYTES begun, so memory is bounded;
- *   - of these, whoever sends the events (`owner`) may have no more than are still free: alone, half of all; thus no
- *     emitter can take every place, and what has a place keeps it;
+ *   - of these, whoever sends the events (`owner`) has a share (share.h), so that no emitter can take every place;
+ *   - what has a place keeps it;
  *   - values longer than METRIC_LABEL_BYTES_MAX are cut and end in "…".
  * Label sets beyond that share one series labelled otel_metric_overflow="true", so totals stay right;
  * mcpledger_metric_label_sets and _overflowed tell how many there are of either, by family.
@@ -50,6 +50,7 @@ struct metric_info {
 	size_t bound_count;
 	bool from_events;   /* label values come from events: limits hold */
 	bool has_exemplars; /* of counters and histograms */
+	bool counts_ns;     /* a counter of ns, exposed in seconds */
 };
 /* Adds a family; info is copied.  Never fails after start (asserts on a bad table). */
 struct metric_family *metric_family_add(struct metric_registry *registry, const struct metric_info *info);

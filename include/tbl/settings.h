@@ -34,6 +34,7 @@ SETTING(ingest, dedup_ids_max, COUNT, "4000000", "1000", "64000000", 0, "Event i
 SETTING(ingest, dedup_age_max, DURATION, "1d", "1m", "30d", 0, "How long an id is remembered.")
 SETTING(ingest, default_tenant, TEXT, "default", "", "", 1, "Tenant of events that name none.")
 SETTING(metrics, series_max, COUNT, "10000", "100", "1000000", 0, "Label sets kept; further ones are counted under otel_metric_overflow=\"true\".")
+SETTING(metrics, tracked_max, COUNT, "100000", "100", "10000000", 0, "Sessions, connections, clients, emitters and server processes that are followed, of each; further ones are counted as turned away.")
 SETTING(query, threads, COUNT, "2", "1", "64", 0, "Threads that answer queries of the HTTP API.")
 SETTING(query, time_max, DURATION, "1m", "1s", "1h", 1, "Longest time one query may take.")
 SETTING(log, level, TEXT, "info", "error|warning|info|debug", "", 1, "Lines of this level and above go to stderr.")

@@ -49,27 +49,23 @@ void hex_encode(const void *bytes, size_t len, char *text)
 	text[2 * len] = 0;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+/* A digit's value and 1 above it, so that what is no digit has 0 there. */
+static const uint8_t hex_digits[256] = {
+	['0'] = 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, ['A'] = 26, 27, 28, 29, 30, 31, ['a'] = 26, 27, 28, 29, 30, 31};
 
 enum status hex_decode(struct text text, void *bytes, size_t len)
 {
 	if (text.len / 2 != len || text.len % 2 != 0)
 		return STATUS_INVALID;
+	const uint8_t *from = (const uint8_t *)text.at;
+	unsigned all = 16;
 	for (size_t i = 0; i < text.len; i++)
-		if (hex_digit(text.at[i]) < 0)
-			return STATUS_INVALID;
+		all &= hex_digits[from[i]];
+	if (all != 16)
+		return STATUS_INVALID;
 	uint8_t *to = bytes;
 	for (size_t i = 0; i < len; i++)
-		to[i] = (uint8_t)(hex_digit(text.at[2 * i]) * 16 + hex_digit(text.at[2 * i + 1]));
+		to[i] = (uint8_t)(hex_digits[from[2 * i]] << 4 | (hex_digits[from[2 * i + 1]] & 15));
 	return STATUS_OK;
 }
 

@@ -134,6 +134,8 @@ static void put_series(const struct exposition *to, const struct metric_series *
 	metric_compute *compute = atomic_load_explicit(&series->compute, memory_order_acquire);
 	if (compute)
 		put_real(to->out, compute(series->context));
+	else if (series->family->info.counts_ns)
+		put_real(to->out, (double)metric_count(series) / 1e9);
 	else if (series->family->info.type == METRIC_COUNTER)
 		buf_put_uint(to->out, metric_count(series));
 	else

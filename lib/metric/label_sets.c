@@ -1,9 +1,4 @@
-/*
- * Which label sets have a series: finding, making and dropping them, and the limits of families that events fill.
- *
- * The share of an owner follows the rule of shared packet buffers (Choudhury and Hahne, 1998): as much as is still
- * free.  One owner alone gets half, a second one then half of the rest; some always stays for who comes later.
- */
+/* Which label sets have a series: finding, making and dropping them, and the limits of families that events fill. */
 #include "series.h"
 
 #include <assert.h>
@@ -33,8 +28,7 @@ struct metric_series *series_create(struct metric_family *family, const struct t
 		return NULL;
 	series->family = family;
 	series->hash = hash;
-	series->weight = 1 + (uint32_t)(label_bytes / METRIC_LABEL_SET_BYTES);
-	series->share = OWNER_SHARES;
+	series->weight = 1 + label_bytes / METRIC_LABEL_SET_BYTES;
 	void *to_values = series + 1;
 	void *to_buckets = (struct text *)to_values + label_count;
 	void *to_exemplars = (uint64_t *)to_buckets + buckets;
@@ -102,24 +96,11 @@ static void grow(struct metric_family *family)
 	family->slot_count = slot_count;
 }
 
-/* Takes the place of a new series; false: there is none for it. */
+/* false: there is no place for it. */
 static bool take_place(struct metric_family *family, struct metric_series *series, uint64_t owner)
 {
-	size_t max = family->registry->series_max;
-	size_t free_weight = family->weight < max ? max - family->weight : 0;
-	if (!family->info.from_events)
-		return true;
-	if (series->weight > free_weight)
-		return false;
-	if (owner) {
-		size_t *share = &family->shares[owner % OWNER_SHARES];
-		if (*share + series->weight > free_weight)
-			return false;
-		*share += series->weight;
-		series->share = (uint32_t)(owner % OWNER_SHARES);
-	}
-	family->weight += series->weight;
-	return true;
+	series->owner = owner;
+	return !family->info.from_events || share_take(&family->places, owner, series->weight);
 }
 
 /* Keeps the hash, so that a label set counts once however often it comes. */
@@ -249,9 +230,7 @@ static void drop(struct metric_family *family, struct metric_series **at)
 	*at = series->next;
 	family->series_count--;
 	if (family->info.from_events)
-		family->weight -= series->weight;
-	if (series->share < OWNER_SHARES)
-		family->shares[series->share] -= series->weight;
+		share_give(&family->places, series->owner, series->weight);
 	series->next = family->registry->dropped;
 	family->registry->dropped = series;
 }

@@ -90,8 +90,11 @@ struct metric_family *metric_family_add(struct metric_registry *registry, const 
 {
 	struct metric_family *family = calloc(1, sizeof(*family));
 	assert(family);
-	*family = (struct metric_family){
-		.registry = registry, .info = *info, .name_len = name_len(info), .slot_count = SLOTS_MIN};
+	*family = (struct metric_family){.registry = registry,
+		.info = *info,
+		.name_len = name_len(info),
+		.slot_count = SLOTS_MIN,
+		.places = {.max = registry->series_max}};
 	family->slots = calloc(family->slot_count, sizeof(struct metric_series *));
 	family->bounds_ns = calloc(info->bound_count + 1, sizeof(int64_t));
 	family->overflow = series_create(family, NULL, 0);

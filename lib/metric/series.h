@@ -12,8 +12,7 @@
 
 #include "exemplar.h"
 #include "metric.h"
-
-enum { OWNER_SHARES = 64 };
+#include "share.h"
 
 typedef double metric_compute(void *context);
 
@@ -32,8 +31,8 @@ struct metric_series {
 	/* under the registry's lock */
 	unsigned holders;
 	int64_t released_at;
-	uint32_t weight; /* of series_max */
-	uint32_t share;  /* whose: an index of metric_family.shares; OWNER_SHARES: nobody's */
+	uint64_t owner;
+	size_t weight; /* of the places */
 };
 
 struct metric_family {
@@ -45,10 +44,9 @@ struct metric_family {
 	/* under the registry's lock */
 	struct metric_series **slots; /* hash table; slot_count is a power of two */
 	size_t slot_count;
-	size_t series_count;         /* without the overflow series */
-	size_t weight;               /* of all series */
-	size_t shares[OWNER_SHARES]; /* weight by owner; owners that meet in one have it together */
-	uint64_t *overflowed;        /* hashes of label sets without a place; NULL: none yet */
+	size_t series_count;  /* without the overflow series */
+	struct share places;  /* only where labels come from events */
+	uint64_t *overflowed; /* hashes of label sets without a place; NULL: none yet */
 	size_t overflowed_count;
 };
 
