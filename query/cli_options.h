@@ -25,6 +25,8 @@ OPTION(sort, "sort", 0, STRING, ASKED, "FIELD", " search stats sessions tools se
 	"last_seen, …)")
 OPTION(by, "by", 0, STRING, ASKED, "FIELD,…", " stats ", "the fields to group by, such as server,tool")
 OPTION(as_of, "as-of", 0, STRING, ASKED, "TIME", " definitions ", "what was in force at this time")
+OPTION(baseline, "baseline", 0, STRING, ASKED, "DURATION", " diff first-seen ",
+	"how long before --since is compared: 30d (default of diff), 12h; first-seen: all of the record")
 OPTION(utc, "utc", 0, FLAG, HERE, NULL, "", "tables show UTC instead of local time (JSON always is UTC)")
 OPTION(require_complete, "require-complete", 0, FLAG, ASKED, NULL, "", "exit with 3 when the answer may lack events")
 OPTION(explain, "explain", 0, FLAG, ASKED, NULL, "",

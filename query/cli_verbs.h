@@ -56,6 +56,27 @@ VERB(definitions, "definitions", READS, "[TOOL | WORDS]",
 	"  mcpledger definitions convert_currency\n"
 	"  mcpledger definitions server:exchange-rates --as-of 3d\n"
 	"  mcpledger definitions op:changed -o json")
+VERB(diff, "diff", READS, "WORDS", "What somebody did that they never did before",
+	"WORDS choose events, such as user:alice or agent:triage-bot; those since --since (default: the day up to the "
+	"newest of them) are compared with those of the --baseline before. Told is what is new: effects, servers, "
+	"tools, "
+	"resources, e-mail addresses, hosts and folders in parameters, failures, sign-ins, scopes, clients, peers, "
+	"names "
+	"of arguments, hours of the day; with the first event of each.\n"
+	"  mcpledger diff user:ana@example.com --baseline 30d\n"
+	"  mcpledger diff agent:release-helper --since 1d --baseline 7d\n"
+	"  mcpledger diff 'server:billing verdict:denied' --since 2d -o json")
+VERB(first_seen, "first-seen", READS, "[FIELD,…] [WORDS]",
+	"When each server, tool, user, … was seen for the first time",
+	"The newest first. FIELD names what is looked at, such as token or user,tool (pairs); without it: servers, "
+	"their "
+	"tools and versions, users, agents, clients, which user on which server and with which tool. Other WORDS are a "
+	"search, and only events that it finds count. With --since, only what was first seen then; it is compared with "
+	"all "
+	"of the record before, or with the --baseline.\n"
+	"  mcpledger first-seen\n"
+	"  mcpledger first-seen user,tool --since 2d\n"
+	"  mcpledger first-seen net.user_agent server:billing --since 1d --baseline 30d")
 
 GROUP("Figures")
 VERB(sessions, "sessions", READS, "[WORDS]", "Pieces of work: who did how much, for how long, newest last",

@@ -33,6 +33,30 @@ void coverage_add_damage(struct coverage *coverage, const char *segment, uint64_
 	coverage->damages++;
 }
 
+static bool knows_damage(const struct coverage *coverage, const struct coverage_damage *damage)
+{
+	for (uint64_t i = 0; i < coverage->damages && i < COVERAGE_SHOWN_MAX; i++)
+		if (coverage->damage[i].first_seq == damage->first_seq &&
+			strcmp(coverage->damage[i].segment, damage->segment) == 0)
+			return true;
+	return false;
+}
+
+void coverage_join(struct coverage *coverage, const struct coverage *other)
+{
+	if (coverage->gaps == 0) { /* each scan of the same range of seq meets the same ones */
+		coverage->gaps = other->gaps;
+		coverage->missing = other->missing;
+		memcpy(coverage->gap, other->gap, sizeof(coverage->gap));
+	}
+	for (uint64_t i = 0; i < other->damages && i < COVERAGE_SHOWN_MAX; i++)
+		if (!knows_damage(coverage, &other->damage[i]))
+			coverage_add_damage(
+				coverage, other->damage[i].segment, other->damage[i].first_seq, other->damage[i].count);
+	if (coverage->damages < other->damages)
+		coverage->damages = other->damages;
+}
+
 /* --- what the ledger tells --- */
 
 /* The number of a ledger event's detail that tells how many events were lost; 1 where it does not say. */

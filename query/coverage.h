@@ -42,6 +42,8 @@ struct coverage {
 bool coverage_complete(const struct coverage *coverage);
 void coverage_add_gap(struct coverage *coverage, uint64_t first, uint64_t last);
 void coverage_add_damage(struct coverage *coverage, const char *segment, uint64_t first_seq, uint32_t count);
+/* Adds what another scan of the same stores met: damage that both met is told once. */
+void coverage_join(struct coverage *coverage, const struct coverage *other);
 
 struct scan;
 /*

@@ -199,8 +199,7 @@ enum status definitions_add_calls(
 	range.coverage = &met;
 	enum status status = filter.root ? scan_run(&range, count_block, calls, error) : STATUS_NO_MEMORY;
 	if (status == STATUS_OK) {
-		/* The versions come from the whole past, so what is missing of it counts, not only of the calls. */
-		range.coverage = coverage;
+		coverage_join(coverage, &met);
 		coverage->events = definitions->version_count;
 		status = coverage_collect(&range, coverage, error);
 	}

@@ -4,6 +4,7 @@
 
 #include "conditions.h"
 #include "members.h"
+#include "places.h"
 #include "timestamp.h"
 
 enum { PLAIN_BYTES_MAX = 1024 * 1024, BRIEF_BYTES = 64 * 1024 };
@@ -225,21 +226,9 @@ enum status seed_ask(struct finder *finder)
 
 /* --- what is shown of the relatives --- */
 
-static int in_order_of_place(const void *a, const void *b)
-{
-	const struct relative *first = *(struct relative *const *)a;
-	const struct relative *second = *(struct relative *const *)b;
-	if (first->store != second->store)
-		return first->store < second->store ? -1 : 1;
-	return first->seq < second->seq ? -1 : first->seq > second->seq;
-}
-
 struct reading {
 	struct finder *finder;
-	struct relative **relatives; /* in order of place */
-	size_t count, at;
 	struct buf brief;
-	struct event event;
 };
 
 static struct text keep_brief(struct reading *reading)
@@ -249,9 +238,11 @@ static struct text keep_brief(struct reading *reading)
 	return text;
 }
 
-static void read_relative(struct reading *reading, struct relative *relative, struct text store_id)
+static enum status read_relative(
+	void *context, const struct place *place, struct text store_id, const struct event *event)
 {
-	const struct event *event = &reading->event;
+	struct reading *reading = context;
+	struct relative *relative = place->item;
 	struct arena *arena = &reading->finder->related->arena;
 	struct arena *scratch = &reading->finder->scratch;
 	char buffer[96];
@@ -266,78 +257,22 @@ static void read_relative(struct reading *reading, struct relative *relative, st
 	relative->outcome = keep_brief(reading);
 	brief_parameters(&reading->brief, event_text(event, FIELD_REQUEST), scratch);
 	relative->parameters = keep_brief(reading);
-}
-
-static enum status read_block(
-	void *context, const struct scan_place *place, struct block *block, const uint64_t rows[ROW_WORDS_MAX])
-{
-	struct reading *reading = context;
-	uint64_t first = block_first_seq(block);
-	while (reading->at < reading->count) {
-		struct relative *relative = reading->relatives[reading->at];
-		if (relative->store != place->store || relative->seq >= first + block_count(block))
-			break;
-		if (relative->seq >= first && row_is_set(rows, (uint32_t)(relative->seq - first))) {
-			enum status status = block_event(block, (uint32_t)(relative->seq - first), &reading->event);
-			if (status != STATUS_OK)
-				return status;
-			read_relative(reading, relative, place->store_id);
-		}
-		reading->at++;
-	}
 	return STATUS_OK;
-}
-
-/* A run of relatives that are no more than a block apart is one scan. */
-static enum status read_run(struct reading *reading, const struct scan *scan, size_t end)
-{
-	struct scan part = *scan;
-	struct coverage ignored = {0};
-	const struct relative *first = reading->relatives[reading->at];
-	part.coverage = &ignored;
-	part.filter = NULL;
-	part.since = INT64_MIN;
-	part.until = INT64_MAX;
-	for (size_t i = 0; i < part.store_count; i++)
-		if (i != first->store)
-			part.stores[i].seq_first = UINT64_MAX;
-	scan_narrow(&part, first->seq, reading->relatives[end - 1]->seq);
-	enum status status = scan_run(&part, read_block, reading, reading->finder->error);
-	reading->at = end;
-	return status;
-}
-
-static enum status read_all(struct reading *reading, const struct scan *scan)
-{
-	enum status status = STATUS_OK;
-	while (status == STATUS_OK && reading->at < reading->count) {
-		size_t end = reading->at + 1;
-		while (end < reading->count && reading->relatives[end]->store == reading->relatives[end - 1]->store &&
-			reading->relatives[end]->seq - reading->relatives[end - 1]->seq < BLOCK_ROWS_MAX)
-			end++;
-		status = read_run(reading, scan, end);
-	}
-	return status;
 }
 
 enum status related_read(struct finder *finder, const struct scan *scan)
 {
 	struct related *related = finder->related;
-	struct reading *reading = calloc(1, sizeof(*reading));
-	struct relative **relatives = calloc(related->count + 1, sizeof(struct relative *));
-	enum status status = STATUS_NO_MEMORY;
-	if (reading && relatives) {
-		for (size_t i = 0; i < related->count; i++)
-			relatives[i] = &related->relatives[i];
-		qsort(relatives, related->count, sizeof(struct relative *), in_order_of_place);
-		reading->finder = finder;
-		reading->relatives = relatives;
-		reading->count = related->count;
-		buf_init(&reading->brief, BRIEF_BYTES);
-		status = read_all(reading, scan);
-		buf_finish(&reading->brief);
-	}
-	free(relatives);
-	free(reading);
+	struct reading reading = {.finder = finder};
+	struct place *places = calloc(related->count + 1, sizeof(*places));
+	if (places == NULL)
+		return STATUS_NO_MEMORY;
+	for (size_t i = 0; i < related->count; i++)
+		places[i] =
+			(struct place){related->relatives[i].store, related->relatives[i].seq, &related->relatives[i]};
+	buf_init(&reading.brief, BRIEF_BYTES);
+	enum status status = places_read(scan, places, related->count, read_relative, &reading, finder->error);
+	buf_finish(&reading.brief);
+	free(places);
 	return status;
 }

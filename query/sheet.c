@@ -331,7 +331,9 @@ enum status sheet_end(struct sheet *sheet, const struct coverage *coverage)
 {
 	struct buf *out = &sheet->out->text;
 	if (sheet->format == OUTPUT_JSON) {
-		buf_put_string(out, "],\"coverage\":");
+		buf_put_string(out, sheet->members.len > 0 ? "]," : "]");
+		buf_put_text(out, sheet->members);
+		buf_put_string(out, ",\"coverage\":");
 		coverage_put_json(out, coverage);
 		buf_put_string(out, "}\n");
 	}

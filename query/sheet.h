@@ -74,6 +74,8 @@ struct sheet {
 	size_t column_count;
 	unsigned share_width; /* of a text column without a width */
 	uint64_t rows;
+	struct text
+		members; /* of the JSON object, beside its items: `"window":{…}`; set before sheet_end; empty: none */
 };
 
 void sheet_begin(struct sheet *sheet, struct output *out, enum output_format format, const struct sheet_column *columns,
