@@ -2,6 +2,7 @@ import os
 
 import ledgerlib
 import pytest
+from prometheus_server import PrometheusServer
 
 
 def pytest_addoption(parser):
@@ -78,3 +79,17 @@ def prometheus():
     if not (ledgerlib.PROMETHEUS / "promtool").exists():
         pytest.skip("prometheus is not there and could not be downloaded")
     return ledgerlib.PROMETHEUS
+
+
+@pytest.fixture
+def prometheus_of(prometheus, tmp_path):
+    """prometheus_of(daemon) starts a real Prometheus that scrapes the daemon each second."""
+    servers = []
+
+    def start(daemon):
+        servers.append(PrometheusServer(tmp_path, prometheus, daemon.ready["http"]))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()

@@ -296,6 +296,24 @@ def tool_call(name="echo", **members):
     return {"kind": "tool_call", "action": "tools/call", "target": {"type": "tool", "name": name}, **members}
 
 
+def one_of_every_kind():
+    """Events that give every family of metrics a sample, with hostile names."""
+    server = {"name": 'a "b\\ \u202e', "version": "1", "instance": "pod\n7"}
+    now = time.time_ns()
+    return [
+        {"kind": "connection", "phase": "initialize", "session_id": "s", "server": server, "client": {"name": "c"}},
+        {"kind": "connection", "phase": "close", "session_id": "s", "server": server, "duration_ns": 10**10},
+        {"kind": "connection", "phase": "close", "session_id": "t", "duration_ns": 10**10,
+         "observer": {"role": "client"}},
+        {"kind": "auth", "step": "authz", "result": "deny", "server": server, "reason": 'a "quoted"\nreason'},
+        {"kind": "resource_usage", "server": server, "cpu_ns": 5, "rss_bytes": 7, "net_rx_bytes": 1, "net_tx_bytes": 1},
+        {"kind": "heartbeat", "observer": {"name": 'x"\\\n', "instance": "1"}, "time": now - 5 * 10**9},
+        tool_call("of a client", server=server, observer={"role": "client"}, duration_ns=1, time=now),
+        tool_call("denied", server=server, outcome={"http_status": 403}),
+        tool_call("failing", server=server, outcome={"tool_error": True}),
+    ]
+
+
 def raise_file_limit(count=4096):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < count:

@@ -1,6 +1,7 @@
-"""The shipped Grafana dashboard asks for nothing that the daemon does not expose."""
+"""The shipped Grafana dashboard asks for nothing that the daemon does not expose, and Prometheus answers it."""
 
 import json
+import math
 import re
 
 import ledgerlib
@@ -26,6 +27,7 @@ def exposed(daemon):
 def busy_daemon(daemon):
     """A family appears with its first series, so something of everything must have happened."""
     daemon.accept(ledgerlib.tool_call(observer={"role": "server"}, server={"name": "s"}, duration_ns=1))
+    daemon.accept(ledgerlib.one_of_every_kind())
     assert daemon.post("not an event").status == 400
     daemon.wait_for("mcpledger_calls_total", 1)
     return daemon
@@ -60,3 +62,18 @@ def test_panels_do_not_overlap():
         assert place["x"] + place["w"] <= 24
         assert not cells & taken, panel["title"]
         taken |= cells
+
+
+def test_prometheus_answers_every_query_of_the_dashboard(prometheus_of, busy_daemon):
+    server = prometheus_of(busy_daemon)
+    ledgerlib.wait_until(lambda: server.query("count_over_time(mcpledger_build_info[1m]) > 2"), "three scrapes")
+    # What happens while it watches: rates are of growth.
+    busy_daemon.accept(ledgerlib.one_of_every_kind())
+    busy_daemon.accept(ledgerlib.tool_call(observer={"role": "server"}, server={"name": "s"}, duration_ns=1))
+    grown = "rate(mcp_server_operation_duration_seconds_count[1m]) > 0"
+    ledgerlib.wait_until(lambda: server.query(grown), "a scrape of the growth")
+    for text in [target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", [])]:
+        query = text.replace("$__rate_interval", "1m").replace("$job", ".*").replace("$server", ".*")
+        found = server.query(query)
+        assert found or "> 0" in query, query
+        assert not found or not all(math.isnan(value) for value in found.values()), query

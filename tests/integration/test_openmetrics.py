@@ -55,16 +55,9 @@ def busy_daemon(daemon):
         daemon.accept(ledgerlib.tool_call("untraced", duration_ns=1, trace_id=trace))
     daemon.accept(ledgerlib.tool_call("traced", duration_ns=33_000_000, trace_id=TRACE.upper()))
     daemon.accept(ledgerlib.tool_call("traced", duration_ns=33_000_000))
-    daemon.accept([
-        {"kind": "connection", "phase": "initialize", "session_id": "s", "client": {"name": "c"}},
-        {"kind": "connection", "phase": "close", "session_id": "s", "duration_ns": 10**10},
-        {"kind": "auth", "result": "deny", "reason": 'a "quoted"\nreason'},
-        {"kind": "resource_usage", "server": {"name": 'a "b\\'}, "cpu_ns": 5, "rss_bytes": 7, "net_rx_bytes": 1,
-         "net_tx_bytes": 1},
-        {"kind": "heartbeat", "observer": {"name": 'x"\\\n', "instance": "1"}, "time": ledgerlib.time.time_ns()},
-    ])
+    daemon.accept(ledgerlib.one_of_every_kind())
     assert daemon.post("{").status == 400
-    daemon.wait_for("mcpledger_calls_total", 258)
+    daemon.wait_for("mcpledger_calls_total", 261)
     return daemon
 
 

@@ -1,24 +1,12 @@
 """Real Prometheus reads /metrics: promtool has nothing to complain of; totals and exemplars arrive as they are."""
 
-import json
-import socket
 import subprocess
-import time
-import urllib.parse
-import urllib.request
 
 import ledgerlib
 import pytest
 
 EVENTS = 250
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-CONFIG = """
-global: {{scrape_interval: 1s}}
-scrape_configs:
-  - job_name: mcpledger
-    static_configs: [{{targets: ["{target}"]}}]
-"""
-
 
 @pytest.fixture
 def busy_daemon(daemon):
@@ -29,6 +17,7 @@ def busy_daemon(daemon):
         for number in range(EVENTS)
     ])
     daemon.accept(ledgerlib.tool_call(id="p-1", duration_ns=1, observer={"role": "client"}, trace_id=TRACE.upper()))
+    daemon.accept(ledgerlib.one_of_every_kind())
     assert daemon.post("{").status == 400
     daemon.wait_for("mcpledger_calls_total", EVENTS)
     return daemon
@@ -41,47 +30,9 @@ def test_promtool_finds_nothing_to_complain_of(prometheus, busy_daemon):
     assert not done.stdout + done.stderr
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-class Prometheus:
-    """A real Prometheus that scrapes the daemon each second."""
-
-    def __init__(self, folder, programs, target):
-        config = folder / "prometheus.yml"
-        config.write_text(CONFIG.format(target=target))
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}/api/v1/"
-        with open(folder / "prometheus.log", "wb") as log:
-            self.process = subprocess.Popen(
-                [programs / "prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}",
-                 f"--web.listen-address=127.0.0.1:{port}", "--enable-feature=exemplar-storage"], stdout=log, stderr=log)
-
-    def ask(self, path, **parameters):
-        """The data of an answer; None until there is one."""
-        try:
-            with urllib.request.urlopen(f"{self.url}{path}?{urllib.parse.urlencode(parameters)}", timeout=10) as answer:
-                return json.load(answer)["data"]
-        except OSError:
-            return None
-
-    def query(self, query):
-        """{labels: value}; None without any."""
-        found = (self.ask("query", query=query) or {"result": []})["result"]
-        return {tuple(sorted(row["metric"].items())): float(row["value"][1]) for row in found} or None
-
-    def exemplars(self, query):
-        return self.ask("query_exemplars", query=query, start=time.time() - 3600, end=time.time() + 60)
-
-
 @pytest.fixture
-def scrape(prometheus, busy_daemon, tmp_path):
-    server = Prometheus(tmp_path, prometheus, busy_daemon.ready["http"])
-    yield server
-    server.process.terminate()
-    server.process.wait(30)
+def scrape(prometheus_of, busy_daemon):
+    return prometheus_of(busy_daemon)
 
 
 def test_a_real_scrape_returns_the_same_totals(scrape, busy_daemon):
