@@ -148,6 +148,14 @@ VERB(token, "token", ALONE, "NAME", "Make a token for http.tokens_file",
 	"made, for you alone).\n"
 	"  mcpledger token gateway-1 --scopes ingest --tenants acme,beta --file tokens\n"
 	"  mcpledger token auditor --scopes read --file tokens")
+VERB(completion, "completion", ALONE, "bash|zsh|fish", "The completion script of a shell",
+	"Completes verbs, options, their values, and the fields of a search. Packages install it; else, once for this "
+	"shell, or for all to come:\n"
+	"  source <(mcpledger completion bash)\n"
+	"  mcpledger completion bash > ~/.local/share/bash-completion/completions/mcpledger\n"
+	"  mcpledger completion zsh > ~/.zfunc/_mcpledger\n"
+	"  mcpledger completion fish > ~/.config/fish/completions/mcpledger.fish\n"
+	"The folder for zsh has to stand in its fpath, before compinit.")
 VERB(help, "help", ALONE, "[VERB|query]", "This text, all about a verb, or the search language",
 	"  mcpledger help\n"
 	"  mcpledger help search\n"

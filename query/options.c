@@ -28,6 +28,9 @@ static const char *const formats[] = {
 	[OUTPUT_TABLE] = "table", [OUTPUT_JSON] = "json", [OUTPUT_NDJSON] = "ndjson", [OUTPUT_CSV] = "csv"};
 enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };
 
+static const char *const times[] = {[OPTION_TIME_EVENT] = "event", [OPTION_TIME_RECV] = "recv"};
+enum { TIMES = sizeof(times) / sizeof(times[0]) };
+
 /* --- the table --- */
 
 size_t options_count(void)
@@ -53,6 +56,15 @@ const char *option_value(size_t option)
 const char *option_help(size_t option)
 {
 	return rows[option].help;
+}
+
+const char *option_word(size_t option, size_t number)
+{
+	if (rows[option].type == TYPE_FORMAT)
+		return number < FORMATS ? formats[number] : NULL;
+	if (rows[option].type == TYPE_TIME)
+		return number < TIMES ? times[number] : NULL;
+	return NULL;
 }
 
 bool option_is_asked(size_t option)
@@ -130,7 +142,7 @@ enum status option_set(struct options *options, size_t option, const char *value
 	case TYPE_LIST:
 		return add_item(member, row->name, value, error);
 	case TYPE_TIME:
-		if (strcmp(value, "recv") != 0 && strcmp(value, "event") != 0)
+		if (strcmp(value, times[OPTION_TIME_RECV]) != 0 && strcmp(value, times[OPTION_TIME_EVENT]) != 0)
 			return error_set(error, STATUS_INVALID, "time is event or recv");
 		*(enum option_time *)member = value[0] == 'r' ? OPTION_TIME_RECV : OPTION_TIME_EVENT;
 		return STATUS_OK;
@@ -170,7 +182,7 @@ void option_values(
 		break;
 	case TYPE_TIME:
 		if (*(const enum option_time *)member == OPTION_TIME_RECV)
-			put(context, "recv");
+			put(context, times[OPTION_TIME_RECV]);
 		break;
 	case TYPE_STRING:
 		if (*(const char *const *)member)

@@ -53,6 +53,8 @@ const char *option_name(size_t option);  /* without dashes: "as-of" */
 char option_short_name(size_t option);   /* 0: none */
 const char *option_value(size_t option); /* what it takes, for help; NULL: it is a flag */
 const char *option_help(size_t option);
+/* The words that its value may be, from 0; NULL: there are no more, or it may be any text. */
+const char *option_word(size_t option, size_t number);
 bool option_is_asked(size_t option); /* part of the question */
 /* Whether a verb takes it; reads: the verb reads events. */
 bool option_is_of(size_t option, const char *verb, bool reads);

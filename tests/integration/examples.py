@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import ledgerlib
 
@@ -42,17 +43,23 @@ def running_demo(folder):
 def prepare(command, demo, folder):
     """The example as bash can run it here: with this daemon's address, an id that is there, and the files it reads."""
     (folder / "mcpledger-data").symlink_to(demo.data)
-    made = [make for name, make in FILES.items() if re.search(rf"(?<!> ){re.escape(name)}", command)]
+    made = [f"mkdir -p {name}" for name in re.findall(r"> (~/\S+)/", command)]
+    made += [make for name, make in FILES.items() if re.search(rf"(?<!> ){re.escape(name)}", command)]
     command = UUID.sub(demo.an_id, command).replace(DEFAULT_ADDRESS, demo.ready["http"])
     return "\n".join([PREAMBLE, *made, command])
 
 
+def files_in(folder):
+    return [Path(path, name) for path, _, names in os.walk(folder) for name in names]
+
+
 def run(command, demo, folder):
-    """Runs it in an empty folder; it has to succeed, and to show or write something."""
+    """Runs it in an empty folder, which is its home; it has to succeed, and to show or write something."""
     env = ledgerlib.clean_environment({
-        "PATH": f"{ledgerlib.CLI.parent}:{os.environ['PATH']}", "URL": demo.url, "MCPLEDGER_STORE_DIR": str(demo.data)})
+        "PATH": f"{ledgerlib.CLI.parent}:{os.environ['PATH']}", "URL": demo.url, "HOME": str(folder),
+        "MCPLEDGER_STORE_DIR": str(demo.data)})
     done = subprocess.run(["bash", "-o", "pipefail", "-ec", prepare(command, demo, folder)], cwd=folder, env=env,
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
-    written = [path.stat().st_size for path in folder.iterdir() if path.is_file()]
-    assert done.stdout or any(written) or "--quiet" in command, f"{command} shows nothing"
+    silent = "--quiet" in command or command.startswith("source ")
+    assert silent or done.stdout or any(path.stat().st_size for path in files_in(folder)), f"{command} shows nothing"
