@@ -21,6 +21,15 @@ VERB(timeline, "timeline", READS, "ID | WORDS", "What happened in a piece of wor
 	"  mcpledger timeline 92c19ee4-850d-4447-af89-a3c5547ceeeb\n"
 	"  mcpledger timeline '\"partner check\"'\n"
 	"  mcpledger timeline user:chloe@example.com --since yesterday")
+VERB(sessions, "sessions", READS, "[WORDS]", "Pieces of work: who did how much, for how long, newest last",
+	"A piece of work is what the first of these holds together: the conversation (also by way of its turn), the "
+	"session, the trace. Where an event has none, the same user, OAuth client, client program and server make one "
+	"until nothing happens for 30 minutes; that is marked as inferred. With WORDS, those are shown in which the "
+	"search finds something, and only what it finds is counted. A call that client, gateway and server tell of "
+	"counts once.\n"
+	"  mcpledger sessions --since yesterday\n"
+	"  mcpledger sessions agent:triage-bot verdict:denied\n"
+	"  mcpledger sessions --sort errors -n 10")
 VERB(search, "search", READS, "WORDS", "Find events, newest last",
 	"A word or \"phrase\" is looked for in parameters, results, errors, intents and attributes; field:value in a "
 	"field. Put the whole search in single quotes when it holds double ones.\n"
@@ -43,6 +52,11 @@ VERB(related, "related", READS, "ID | TEXT", "What has to do with an event, and 
 	"  mcpledger related 42\n"
 	"  mcpledger related 0192f3c2-7b1e-7cc0-9d6a-0f3b5a1c2d3e -n 20\n"
 	"  mcpledger related OPS-102 --since 30d")
+VERB(auth, "auth", READS, "[WORDS]", "Logins, tokens and denied calls: who, how, with what result",
+	"Events of kind auth, and calls that were denied, by principal, client, step, method, result and reason; "
+	"denials stand first.\n"
+	"  mcpledger auth --since 7d\n"
+	"  mcpledger auth user:ana@example.com verdict:denied")
 VERB(definitions, "definitions", READS, "[TOOL | WORDS]",
 	"What tools said they do, since when, and what a change broke",
 	"Each version of a tool's definition that was announced, with what differs from the one before: description, "
@@ -79,15 +93,6 @@ VERB(first_seen, "first-seen", READS, "[FIELD,…] [WORDS]",
 	"  mcpledger first-seen net.user_agent server:billing --since 1d --baseline 30d")
 
 GROUP("Figures")
-VERB(sessions, "sessions", READS, "[WORDS]", "Pieces of work: who did how much, for how long, newest last",
-	"A piece of work is what the first of these holds together: the conversation (also by way of its turn), the "
-	"session, the trace. Where an event has none, the same user, OAuth client, client program and server make one "
-	"until nothing happens for 30 minutes; that is marked as inferred. With WORDS, those are shown in which the "
-	"search finds something, and only what it finds is counted. A call that client, gateway and server tell of "
-	"counts once.\n"
-	"  mcpledger sessions --since yesterday\n"
-	"  mcpledger sessions agent:triage-bot verdict:denied\n"
-	"  mcpledger sessions --sort errors -n 10")
 VERB(tools, "tools", READS, "[WORDS]", "Tools: calls, failures, durations, who uses them",
 	"One row for each tool of each server. A call that client, gateway and server tell of counts once. Effect is "
 	"what it does to the world, as its definition claims or an operator said. JSON also has users, versions, "
@@ -108,11 +113,6 @@ VERB(errors, "errors", READS, "[WORDS]", "Errors, the same ones together: since 
 	"--since, new says whether the first one of all that is stored lies in the range. JSON holds the stack.\n"
 	"  mcpledger errors --since 24h\n"
 	"  mcpledger errors server:deploy --sort first_seen")
-VERB(auth, "auth", READS, "[WORDS]", "Logins, tokens and denied calls: who, how, with what result",
-	"Events of kind auth, and calls that were denied, by principal, client, step, method, result and reason; "
-	"denials stand first.\n"
-	"  mcpledger auth --since 7d\n"
-	"  mcpledger auth user:ana@example.com verdict:denied")
 VERB(stats, "stats", READS, "[WORDS]", "Figures of the store, or of calls by field",
 	"Without --by: events, blocks and bytes of the store. With --by FIELD[,FIELD]: calls that the words match, by "
 	"outcome, with durations and bytes. Only tool calls are counted unless the words or --by name a kind.\n"
@@ -152,7 +152,7 @@ VERB(completion, "completion", ALONE, "bash|zsh|fish", "The completion script of
 	"Completes verbs, options, their values, and the fields of a search. Packages install it; else, once for this "
 	"shell, or for all to come:\n"
 	"  source <(mcpledger completion bash)\n"
-	"  mcpledger completion bash > ~/.local/share/bash-completion/completions/mcpledger\n"
+	"  mcpledger completion bash >> ~/.bash_completion\n"
 	"  mcpledger completion zsh > ~/.zfunc/_mcpledger\n"
 	"  mcpledger completion fish > ~/.config/fish/completions/mcpledger.fish\n"
 	"The folder for zsh has to stand in its fpath, before compinit.")
