@@ -77,9 +77,9 @@ VERB(diff, "diff", READS, "WORDS", "What somebody did that they never did before
 	"resources, e-mail addresses, hosts and folders in parameters, failures, sign-ins, scopes, clients, peers, "
 	"names "
 	"of arguments, hours of the day; with the first event of each.\n"
-	"  mcpledger diff user:ana@example.com --baseline 30d\n"
+	"  mcpledger diff user:chloe@example.com --baseline 30d\n"
 	"  mcpledger diff agent:release-helper --since 1d --baseline 7d\n"
-	"  mcpledger diff 'server:billing verdict:denied' --since 2d -o json")
+	"  mcpledger diff user:chloe@example.com --since 4d -o json")
 VERB(first_seen, "first-seen", READS, "[FIELD,…] [WORDS]",
 	"When each server, tool, user, … was seen for the first time",
 	"The newest first. FIELD names what is looked at, such as token or user,tool (pairs); without it: servers, "
@@ -90,7 +90,7 @@ VERB(first_seen, "first-seen", READS, "[FIELD,…] [WORDS]",
 	"of the record before, or with the --baseline.\n"
 	"  mcpledger first-seen\n"
 	"  mcpledger first-seen user,tool --since 2d\n"
-	"  mcpledger first-seen net.user_agent server:billing --since 1d --baseline 30d")
+	"  mcpledger first-seen net.user_agent server:tickets --since 5d --baseline 30d")
 
 GROUP("Figures")
 VERB(tools, "tools", READS, "[WORDS]", "Tools: calls, failures, durations, who uses them",
