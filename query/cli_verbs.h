@@ -91,6 +91,14 @@ VERB(first_seen, "first-seen", READS, "[FIELD,…] [WORDS]",
 	"  mcpledger first-seen\n"
 	"  mcpledger first-seen user,tool --since 2d\n"
 	"  mcpledger first-seen net.user_agent server:tickets --since 5d --baseline 30d")
+VERB(disagreements, "disagreements", READS, "[WORDS]", "Calls that client, gateway and server tell differently",
+	"A call that several observers report is one; here are those of which they say different things: the verdict, "
+	"how "
+	"long it took, the result, the parameters, the user, or that one of them, which tells of other such calls, "
+	"does "
+	"not tell of it at all. WORDS are those of a search, for the calls. The newest 50, unless -n says otherwise.\n"
+	"  mcpledger disagreements\n"
+	"  mcpledger disagreements server:payments --since 7d -o ndjson")
 
 GROUP("Figures")
 VERB(tools, "tools", READS, "[WORDS]", "Tools: calls, failures, durations, who uses them",

@@ -24,6 +24,9 @@ void coverage_add_gap(struct coverage *coverage, uint64_t first, uint64_t last)
 
 void coverage_add_damage(struct coverage *coverage, const char *segment, uint64_t first_seq, uint32_t count)
 {
+	for (uint64_t i = 0; i < coverage->damages && i < COVERAGE_SHOWN_MAX; i++)
+		if (coverage->damage[i].first_seq == first_seq && strcmp(coverage->damage[i].segment, segment) == 0)
+			return; /* met by another scan for the same answer */
 	if (coverage->damages < COVERAGE_SHOWN_MAX) {
 		struct coverage_damage *damage = &coverage->damage[coverage->damages];
 		(void)snprintf(damage->segment, sizeof(damage->segment), "%s", segment);

@@ -519,6 +519,20 @@ static void spread_conversations(struct timeline *timeline, moment_order *order,
 	}
 }
 
+static int by_session(const void *a, const void *b)
+{
+	return text_compare((*(struct moment *const *)a)->session_id, (*(struct moment *const *)b)->session_id);
+}
+
+enum status timeline_group(struct timeline *timeline, bool sessions)
+{
+	spread_conversations(timeline, by_turn, offsetof(struct moment, turn_id));
+	spread_conversations(timeline, by_trace, offsetof(struct moment, trace_id));
+	if (sessions)
+		spread_conversations(timeline, by_session, offsetof(struct moment, session_id));
+	return add_units(timeline, timeline->moments, timeline->count);
+}
+
 static enum status build_search(
 	struct timeline *timeline, const struct scan *scan, struct text words, struct error *error)
 {
@@ -531,9 +545,7 @@ static enum status build_search(
 		return STATUS_NOT_FOUND;
 	if (status != STATUS_OK)
 		return status;
-	spread_conversations(timeline, by_turn, offsetof(struct moment, turn_id));
-	spread_conversations(timeline, by_trace, offsetof(struct moment, trace_id));
-	return add_units(timeline, timeline->moments, timeline->count);
+	return timeline_group(timeline, false);
 }
 
 /* Narrows each store of the scan to what lies between the first and the last moment from it, and so many seqs more. */
@@ -604,22 +616,34 @@ static enum status finish(struct timeline *timeline, const struct scan *scan, st
 
 /* --- the whole --- */
 
-enum status timeline_build(
-	struct timeline **timeline, const struct scan *scan, struct text words, bool with_json, struct error *error)
+enum status timeline_create(struct timeline **timeline, bool with_json)
 {
 	struct timeline *made = calloc(1, sizeof(*made));
 	if (made == NULL)
-		return error_set(error, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
+		return STATUS_NO_MEMORY;
 	arena_init(&made->arena, ARENA_BYTES_MAX);
 	arena_init(&made->scratch, SCRATCH_BYTES_MAX);
 	buf_init(&made->brief, BRIEF_TEXT_BYTES_MAX);
 	buf_init(&made->json, TIMELINE_JSON_BYTES_MAX);
 	made->with_json = with_json;
-	made->many_stores = scan->store_count > 1;
+	made->moments_max = TIMELINE_MOMENTS_MAX;
 	enum status status = crypto_random(made->hash_key, sizeof(made->hash_key));
-	if (status == STATUS_OK)
-		status = is_plain_id(words) ? build_id(made, scan, words, error)
-					    : build_search(made, scan, words, error);
+	if (status != STATUS_OK)
+		timeline_destroy(&made);
+	else
+		*timeline = made;
+	return status;
+}
+
+enum status timeline_build(
+	struct timeline **timeline, const struct scan *scan, struct text words, bool with_json, struct error *error)
+{
+	struct timeline *made = NULL;
+	enum status status = timeline_create(&made, with_json);
+	if (status != STATUS_OK)
+		return error_set(error, status, "%s", status_text(status));
+	made->many_stores = scan->store_count > 1;
+	status = is_plain_id(words) ? build_id(made, scan, words, error) : build_search(made, scan, words, error);
 	enum status finished = status;
 	if (status == STATUS_OK)
 		finished = sort_units(made);

@@ -5,16 +5,16 @@
 #include "timestamp.h"
 
 /*
- * How far an observer's clock is off, from two kinds of evidence:
+ * How far an observer's clock is off, from three kinds of evidence:
  *
  *   links     a call, as one nearer to the server saw it, lies inside the same call as its caller saw it.  Each pair of
  *             reports gives the least offset that makes it so; the median of a pair of observers is believed.
+ *   guesses   the same of calls that only have tool and arguments in common, where three or more agree
  *   receipt   nothing is received before it ended: where it seems so, the clock is ahead by that much at least.  The
  *             lower quartile is believed, so that one wild duration moves nothing.
  *
  * Late receipt alone is no evidence: events may have waited on their way, for hours.  So a clock that is behind is
- * corrected only by its links to another.  The reference of linked observers is the one whose events came soonest after
- * their end.  One offset for each observer and piece of work, never one for each call: what was seen in an order by one
+ * corrected only by its links to another, see find_reference.  One offset for each observer and piece of work, never one for each call: what was seen in an order by one
  * clock stays in it.  The stored times are never changed, and what is corrected is told.
  */
 
@@ -166,15 +166,51 @@ static size_t gather_offsets(struct unit *unit, struct offset *offsets)
 	return count;
 }
 
+static size_t gather_guesses(struct timeline *timeline, struct unit *unit, struct offset *offsets)
+{
+	size_t count = 0;
+	struct guess *pairs = arena_alloc(&timeline->scratch, (unit->count + 1) * sizeof(*pairs));
+	size_t guesses = pairs ? link_guess(timeline, unit, pairs) : 0;
+	for (size_t i = 0; i < guesses; i++)
+		count += offset_between(pairs[i].outer, pairs[i].inner, &offsets[count]);
+	return count;
+}
+
+static size_t pair_run(const struct offset *offsets, size_t count, size_t start)
+{
+	size_t end = start;
+	while (end < count && offsets[end].outer == offsets[start].outer && offsets[end].inner == offsets[start].inner)
+		end++;
+	return end;
+}
+
 /* Leaves one offset for each pair of observers, the median; returns how many. */
 static size_t keep_medians(struct offset *offsets, size_t count)
 {
 	size_t kept = 0;
 	qsort(offsets, count, sizeof(*offsets), by_pair_and_offset);
 	for (size_t i = 0, end = 0; i < count; i = end) {
-		while (end < count && offsets[end].outer == offsets[i].outer && offsets[end].inner == offsets[i].inner)
-			end++;
+		end = pair_run(offsets, count, i);
 		offsets[kept++] = offsets[i + (end - i) / 2];
+	}
+	return kept;
+}
+
+/* The same for guesses: at least three, the middle half of which agree. */
+static size_t keep_agreed(struct offset *offsets, size_t count)
+{
+	enum { GUESSES_MIN = 3 };
+	size_t kept = 0;
+	qsort(offsets, count, sizeof(*offsets), by_pair_and_offset);
+	for (size_t i = 0, end = 0; i < count; i = end) {
+		end = pair_run(offsets, count, i);
+		size_t guesses = end - i;
+		int64_t spread = 0;
+		if (guesses >= GUESSES_MIN &&
+			!__builtin_sub_overflow(
+				offsets[i + guesses * 3 / 4].ns, offsets[i + guesses / 4].ns, &spread) &&
+			spread <= SKEW_SHOWN_NS / 2)
+			offsets[kept++] = offsets[i + guesses / 2];
 	}
 	return kept;
 }
@@ -189,20 +225,41 @@ static int64_t ahead(const struct observer *observer)
 	return observer->has_floor && observer->floor_ns < -SKEW_SHOWN_NS ? observer->floor_ns : 0;
 }
 
-/* The observer whose events came soonest after their end, of those not linked yet. */
+static int by_floor(const void *a, const void *b)
+{
+	const struct observer *first = *(struct observer *const *)a;
+	const struct observer *second = *(struct observer *const *)b;
+	if (first->has_floor != second->has_floor)
+		return first->has_floor ? -1 : 1;
+	if (first->floor_ns != second->floor_ns)
+		return first->floor_ns < second->floor_ns ? -1 : 1;
+	return first < second ? -1 : first > second;
+}
+
+/*
+ * Of the observers not linked yet, the one whose events came soonest after their end, if that was as soon as it should
+ * be.  Else all of them came late, as from a spool: then the one in the middle.
+ */
 static struct observer *find_reference(struct unit *unit)
 {
+	struct observer *left[OBSERVERS_MAX];
 	struct observer *best = NULL;
+	size_t count = 0;
+	size_t known = 0;
 	for (size_t i = 0; i < unit->observer_count; i++) {
 		struct observer *observer = &unit->observers[i];
 		if (observer->linked)
 			continue;
-		if (best == NULL || (observer->has_floor && !best->has_floor) ||
-			(observer->has_floor == best->has_floor &&
-				distance(observer->floor_ns) < distance(best->floor_ns)))
+		left[count++] = observer;
+		known += observer->has_floor;
+		if (observer->has_floor && distance(observer->floor_ns) <= SKEW_SHOWN_NS &&
+			(best == NULL || distance(observer->floor_ns) < distance(best->floor_ns)))
 			best = observer;
 	}
-	return best;
+	if (best || count == 0)
+		return best;
+	qsort(left, count, sizeof(left[0]), by_floor);
+	return left[known > 0 ? (known - 1) / 2 : 0];
 }
 
 /* Spreads offsets from an observer over the pairs; each pass links at least one more or is the last. */
@@ -226,12 +283,16 @@ static void spread(const struct offset *pairs, size_t count)
 	}
 }
 
-static void find_offsets(struct unit *unit, const struct offset *pairs, size_t count)
+/* What links prove goes before what is guessed. */
+static void find_offsets(
+	struct unit *unit, const struct offset *proved, size_t count, const struct offset *guessed, size_t guesses)
 {
 	for (struct observer *reference = find_reference(unit); reference; reference = find_reference(unit)) {
 		reference->offset_ns = ahead(reference);
 		reference->linked = true;
-		spread(pairs, count);
+		spread(proved, count);
+		spread(guessed, guesses);
+		spread(proved, count);
 	}
 	for (size_t i = 0; i < unit->observer_count; i++)
 		if (distance(unit->observers[i].offset_ns) <= SKEW_SHOWN_NS)
@@ -249,14 +310,16 @@ static void place(struct moment *moment)
 
 enum status clocks_correct(struct timeline *timeline, struct unit *unit)
 {
-	struct offset *offsets = arena_alloc(&timeline->scratch, (unit->count + 1) * sizeof(*offsets));
-	enum status status = find_floors(timeline, unit);
-	if (offsets == NULL)
+	struct offset *proved = arena_alloc(&timeline->scratch, (unit->count + 1) * sizeof(*proved));
+	struct offset *guessed = arena_alloc(&timeline->scratch, (unit->count + 1) * sizeof(*guessed));
+	if (proved == NULL || guessed == NULL)
 		return STATUS_NO_MEMORY;
+	enum status status = find_floors(timeline, unit);
 	if (status != STATUS_OK)
 		return status;
-	size_t count = gather_offsets(unit, offsets);
-	find_offsets(unit, offsets, keep_medians(offsets, count));
+	size_t count = gather_offsets(unit, proved);
+	size_t guesses = gather_guesses(timeline, unit, guessed);
+	find_offsets(unit, proved, keep_medians(proved, count), guessed, keep_agreed(guessed, guesses));
 	for (size_t i = 0; i < unit->count; i++)
 		place(unit->moments[i]);
 	return STATUS_OK;

@@ -84,22 +84,44 @@ static void keep_fields(struct timeline *timeline, const struct event *event, st
 /* --- digests --- */
 
 /*
- * The digest of arguments is the sum over the members of the outer object, so that their order does not matter: who
- * forwards a call may write it anew.  Never 0.
+ * Who forwards a call may write its arguments anew.  So the digest of an object is the sum over its members, whose order
+ * then does not matter, and that of a string is that of what it says, however it is escaped.
  */
-static uint64_t digest_of(const struct timeline *timeline, struct text request)
+static uint64_t digest_of_value(struct timeline *timeline, struct text json)
 {
+	struct members members;
+	struct text name;
+	struct text value;
+	uint64_t sum = 0;
+	if (!members_begin(json, &members))
+		return text_hash(timeline, 1, leaf_text(json, &timeline->scratch));
+	while (members_next(&members, &name, &value)) {
+		uint64_t digest = digest_of_value(timeline, value); /* at most JSON_DEPTH_MAX deep */
+		if (members.object)
+			sum += text_hash(timeline, digest, json_string_decode(name, &timeline->scratch));
+		else
+			sum = text_hash(timeline, sum + digest, TEXT(""));
+	}
+	return text_hash(timeline, sum, members.object ? TEXT("{") : TEXT("["));
+}
+
+/* Never 0.  What is very long is compared as it was sent: nested deeply, it would be read again and again. */
+static uint64_t digest_of(struct timeline *timeline, struct text request)
+{
+	enum { ANEW_BYTES_MAX = 64 * 1024 };
 	struct members members;
 	struct text name;
 	struct text value;
 	uint64_t sum = 0;
 	if (request.len == 0)
 		return 0;
-	if (!members_begin(request, &members) || !members.object)
+	if (request.len > ANEW_BYTES_MAX || !members_begin(request, &members) || !members.object)
 		return text_hash(timeline, 0, request) | 1;
+	arena_clear(&timeline->scratch);
 	while (members_next(&members, &name, &value))
 		if (!text_equal(name, TEXT("_meta")))
-			sum += text_hash(timeline, text_hash(timeline, 0, name), value);
+			sum += text_hash(timeline, digest_of_value(timeline, value),
+				json_string_decode(name, &timeline->scratch));
 	return sum | 1;
 }
 
@@ -201,7 +223,7 @@ static enum status collect_event(void *context, const struct scan_place *place, 
 	struct timeline *timeline = context;
 	timeline->store_id = place->store_id;
 	const struct arena *arena = &timeline->arena;
-	if (timeline->count == TIMELINE_MOMENTS_MAX || arena->total > arena->max / 2) {
+	if (timeline->count >= timeline->moments_max || arena->total > arena->max / 2) {
 		timeline->truncated = true;
 		return STATUS_LIMIT;
 	}
@@ -235,20 +257,6 @@ enum status timeline_collect(
 	return status;
 }
 
-/* Damage that a further scan meets is told too; gaps are those of the first scan's range. */
-static void add_damages(struct coverage *coverage, const struct coverage *more)
-{
-	for (uint64_t i = 0; i < more->damages && i < COVERAGE_SHOWN_MAX; i++) {
-		const struct coverage_damage *damage = &more->damage[i];
-		bool known = false;
-		for (uint64_t j = 0; j < coverage->damages && j < COVERAGE_SHOWN_MAX && !known; j++)
-			known = coverage->damage[j].first_seq == damage->first_seq &&
-				strcmp(coverage->damage[j].segment, damage->segment) == 0;
-		if (!known)
-			coverage_add_damage(coverage, damage->segment, damage->first_seq, damage->count);
-	}
-}
-
 enum status timeline_collect_more(
 	struct timeline *timeline, const struct scan *scan, const struct filter *filter, struct error *error)
 {
@@ -257,7 +265,9 @@ enum status timeline_collect_more(
 	filtered.filter = filter;
 	filtered.coverage = &met;
 	enum status status = scan_events(&filtered, collect_event, timeline, error);
-	add_damages(&timeline->coverage, &met);
+	for (uint64_t i = 0; i < met.damages && i < COVERAGE_SHOWN_MAX; i++)
+		coverage_add_damage(
+			&timeline->coverage, met.damage[i].segment, met.damage[i].first_seq, met.damage[i].count);
 	timeline->coverage.more = timeline->coverage.more || timeline->truncated;
 	return status;
 }

@@ -3,7 +3,7 @@
 #include "timestamp.h"
 
 /*
- * What the reports of one call say differently.  Each report is held against the one that leads.  Who knows nothing
+ * What the reports of one call say differently.  Who knows nothing
  * does not differ: an observer without an outcome, parameters or user has only not looked.  A caller always waits a
  * little longer than the server works; only what a person would ask about is told.
  */
@@ -15,52 +15,69 @@ static bool differ(struct text a, struct text b)
 	return a.len > 0 && b.len > 0 && !text_equal(a, b);
 }
 
-static bool knows_outcome(const struct moment *moment)
+static bool knows_verdict(const struct moment *moment)
 {
 	return moment->own.tone != TONE_UNKNOWN && moment->own.verdict.len > 0;
 }
 
-static bool verdicts_differ(const struct moment *a, const struct moment *b)
+static bool verdicts_differ(const struct moment *outer, const struct moment *inner)
 {
-	return knows_outcome(a) && knows_outcome(b) && differ(a->own.verdict, b->own.verdict);
+	return differ(outer->own.verdict, inner->own.verdict);
+}
+
+static bool knows_duration(const struct moment *moment)
+{
+	return moment->own.has_duration;
 }
 
 /* Far longer, and long enough to matter; or the inner one went on when the outer one had ended. */
 static bool durations_differ(const struct moment *outer, const struct moment *inner)
 {
-	if (!outer->own.has_duration || !inner->own.has_duration)
-		return false;
 	int64_t more = outer->own.duration_ns - inner->own.duration_ns;
 	return more < -WAIT_TOLD_NS || (more > WAIT_TOLD_NS && more > inner->own.duration_ns / 2);
 }
 
-static bool results_differ(const struct moment *a, const struct moment *b)
+static bool knows_result(const struct moment *moment)
 {
-	return a->own.tone == TONE_GOOD && b->own.tone == TONE_GOOD && differ(a->own.result, b->own.result);
+	return moment->own.tone == TONE_GOOD && moment->own.result.len > 0;
 }
 
-static bool parameters_differ(const struct moment *a, const struct moment *b)
+static bool results_differ(const struct moment *outer, const struct moment *inner)
 {
-	return a->arguments != 0 && b->arguments != 0 && a->arguments != b->arguments;
+	return differ(outer->own.result, inner->own.result);
 }
 
-static bool users_differ(const struct moment *a, const struct moment *b)
+static bool knows_parameters(const struct moment *moment)
 {
-	return differ(a->user, b->user);
+	return moment->arguments != 0;
 }
 
-typedef bool difference_test(const struct moment *outer, const struct moment *inner);
+static bool parameters_differ(const struct moment *outer, const struct moment *inner)
+{
+	return outer->arguments != inner->arguments;
+}
+
+static bool knows_user(const struct moment *moment)
+{
+	return moment->user.len > 0;
+}
+
+static bool users_differ(const struct moment *outer, const struct moment *inner)
+{
+	return differ(outer->user, inner->user);
+}
 
 static const struct {
 	const char *about;
-	difference_test *test;
+	bool (*knows)(const struct moment *moment);
+	bool (*differs)(const struct moment *outer, const struct moment *inner);
 } tests[DIFFERENCE_COUNT] = {
-	[DIFFERENCE_VERDICT] = {"verdict", verdicts_differ},
-	[DIFFERENCE_DURATION] = {"duration", durations_differ},
-	[DIFFERENCE_RESULT] = {"result", results_differ},
-	[DIFFERENCE_PARAMETERS] = {"parameters", parameters_differ},
-	[DIFFERENCE_USER] = {"user", users_differ},
-	[DIFFERENCE_UNSEEN] = {"unseen", NULL},
+	[DIFFERENCE_VERDICT] = {"verdict", knows_verdict, verdicts_differ},
+	[DIFFERENCE_DURATION] = {"duration", knows_duration, durations_differ},
+	[DIFFERENCE_RESULT] = {"result", knows_result, results_differ},
+	[DIFFERENCE_PARAMETERS] = {"parameters", knows_parameters, parameters_differ},
+	[DIFFERENCE_USER] = {"user", knows_user, users_differ},
+	[DIFFERENCE_UNSEEN] = {"unseen", NULL, NULL},
 };
 
 const char *difference_about(enum difference_type type)
@@ -68,12 +85,18 @@ const char *difference_about(enum difference_type type)
 	return tests[type].about;
 }
 
-static size_t compare(const struct moment *outer, const struct moment *inner, struct difference *found)
+/* Each report that knows is held against the next one nearer to the server that knows: between these two it changed. */
+static size_t compare(const struct moment *leader, enum difference_type type, struct difference *found)
 {
 	size_t count = 0;
-	for (size_t type = 0; type < DIFFERENCE_UNSEEN; type++)
-		if (tests[type].test(outer, inner))
-			found[count++] = (struct difference){(enum difference_type)type, outer, inner, NULL};
+	const struct moment *outer = NULL;
+	for (const struct moment *report = leader->outermost; report; report = report->next_report) {
+		if (!tests[type].knows(report))
+			continue;
+		if (outer && tests[type].differs(outer, report))
+			found[count++] = (struct difference){type, outer, report, NULL};
+		outer = report;
+	}
 	return count;
 }
 
@@ -163,14 +186,8 @@ static size_t find_unseen(const struct unit *unit, const struct moment *leader, 
 size_t differences_find(const struct unit *unit, const struct moment *leader, struct difference found[DIFFERENCES_MAX])
 {
 	size_t count = 0;
-	bool before = true; /* nearer to the caller than the one that leads */
-	for (const struct moment *report = leader->outermost; report; report = report->next_report) {
-		if (report == leader)
-			before = false;
-		else
-			count += before ? compare(report, leader, &found[count])
-					: compare(leader, report, &found[count]);
-	}
+	for (enum difference_type type = 0; leader->reports > 1 && type < DIFFERENCE_UNSEEN; type++)
+		count += compare(leader, type, &found[count]);
 	return count + find_unseen(unit, leader, &found[count]);
 }
 

@@ -155,16 +155,24 @@ static size_t gather(struct timeline *timeline, struct unit *unit, link_key *key
 	return count;
 }
 
+/* Whether no observer stands twice in the run of one key that begins at i; *end: where the run ends. */
+static bool has_observers_once(const struct keyed *keyed, size_t count, size_t i, size_t *end)
+{
+	size_t last = i + 1;
+	bool once = true;
+	for (; last < count && keyed[last].key == keyed[i].key; last++)
+		for (size_t j = i; j < last && once; j++)
+			once = keyed[j].moment->observer != keyed[last].moment->observer && last - i < OBSERVERS_MAX;
+	*end = last;
+	return once;
+}
+
 /* A request id that each observer gave once in a session names one call, whatever the clocks say. */
 static void join_session_requests(struct keyed *keyed, size_t count)
 {
 	keyed_sort(keyed, count);
 	for (size_t i = 0, end = 0; i < count; i = end) {
-		bool once = true;
-		for (end = i + 1; end < count && keyed[end].key == keyed[i].key; end++)
-			for (size_t j = i; j < end && once; j++)
-				once = keyed[j].moment->observer != keyed[end].moment->observer &&
-				       end - i < OBSERVERS_MAX;
+		bool once = has_observers_once(keyed, count, i, &end);
 		for (size_t j = i + 1; j < end && once; j++)
 			if (have_other_observers(keyed[i].moment, keyed[j].moment))
 				join(keyed[i].moment, keyed[j].moment);
@@ -227,6 +235,33 @@ enum status link_by_time(struct timeline *timeline, struct unit *unit)
 	join_runs(keyed, gather(timeline, unit, key_of_request, keyed), are_one_request);
 	join_runs(keyed, gather(timeline, unit, key_of_arguments, keyed), are_one_by_arguments);
 	return STATUS_OK;
+}
+
+/* --- guesses --- */
+
+/*
+ * Calls that have the same tool and arguments and that each observer tells of once are most likely the same one.  That is
+ * not enough to join them, but many of them tell how far clocks are off.  pairs: room for all of the unit's moments.
+ */
+size_t link_guess(struct timeline *timeline, struct unit *unit, struct guess *pairs)
+{
+	size_t count = 0;
+	struct keyed *keyed = arena_alloc(&timeline->scratch, (unit->count + 1) * sizeof(*keyed));
+	if (keyed == NULL || unit->observer_count < 2)
+		return 0;
+	size_t keys = gather(timeline, unit, key_of_arguments, keyed);
+	keyed_sort(keyed, keys);
+	for (size_t i = 0, end = 0; i < keys; i = end) {
+		struct moment *outer = keyed[i].moment;
+		bool once = has_observers_once(keyed, keys, i, &end);
+		for (size_t j = i; j < end; j++)
+			if (keyed[j].moment->observer->rank < outer->observer->rank)
+				outer = keyed[j].moment;
+		for (size_t j = i; j < end && once; j++)
+			if (keyed[j].moment->observer->rank != outer->observer->rank)
+				pairs[count++] = (struct guess){outer, keyed[j].moment};
+	}
+	return count;
 }
 
 /* --- what the call as a whole says --- */

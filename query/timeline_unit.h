@@ -123,7 +123,7 @@ struct timeline {
 	bool truncated;          /* a limit was met before all was read */
 	bool more_ids;           /* too many sessions or traces to look for all reports of others */
 	struct moment **moments; /* owned */
-	size_t count, room;
+	size_t count, room, moments_max;
 	uint64_t skipped, to_skip; /* moments that timeline_limit leaves out; those still to come */
 	struct unit *units;        /* in order of time */
 	struct moment **losses;    /* in moments; what the collector lost meanwhile, in order of time */
@@ -132,6 +132,13 @@ struct timeline {
 	struct coverage coverage;
 };
 
+/* An empty one, for timeline_destroy. */
+enum status timeline_create(struct timeline **timeline, bool with_json) MUST_CHECK;
+/*
+ * Makes the pieces of work of what was collected.  Events of a turn or trace that names one conversation belong to it;
+ * sessions: those of a session too, which is right for the reports of one call, but not for all else that it serves.
+ */
+enum status timeline_group(struct timeline *timeline, bool sessions) MUST_CHECK;
 /* Collects what the filter takes (NULL: all) into timeline->moments, and begins the coverage anew. */
 enum status timeline_collect(struct timeline *timeline, const struct scan *scan, const struct filter *filter,
 	struct error *error) MUST_CHECK;
@@ -151,6 +158,11 @@ enum status ends_explain(struct timeline *timeline, const struct scan *scan, str
 enum status observers_find(struct timeline *timeline, struct unit *unit) MUST_CHECK;
 /* Joins the reports that ids and spans prove to be of one call; needs parents. */
 enum status link_by_ids(struct timeline *timeline, struct unit *unit) MUST_CHECK;
+/* Two moments that may be of one call. */
+struct guess {
+	const struct moment *outer, *inner;
+};
+size_t link_guess(struct timeline *timeline, struct unit *unit, struct guess *pairs);
 /* Estimates how far each observer's clock is off, from links and receive times, and sets own.at. */
 enum status clocks_correct(struct timeline *timeline, struct unit *unit) MUST_CHECK;
 /* Joins the reports that only their request id or arguments and their time join. */
@@ -205,7 +217,7 @@ enum { DIFFERENCES_MAX = REPORTS_MAX * DIFFERENCE_COUNT + OBSERVERS_MAX };
 
 struct difference {
 	enum difference_type type;
-	const struct moment *outer, *inner; /* one of them leads; where one is missing: NULL, and */
+	const struct moment *outer, *inner; /* the inner one is nearer to the server; NULL: it is missing, see next */
 	const struct observer *missing;
 };
 

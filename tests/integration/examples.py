@@ -27,12 +27,20 @@ mcpledger() {
 """
 
 
+def two_reports():
+    """One call as its client and its server saw it; all of the demo was seen by a single observer."""
+    call = ledgerlib.tool_call("restart_service", session_id="seen-twice", request_id=1, server={"name": "payments"})
+    return [{**call, "observer": {"role": "client", "name": "ops-desk"}, "error": {"type": "timeout"}},
+            {**call, "observer": {"role": "server", "name": "payments-1"}, "outcome": {"tool_error": False}}]
+
+
 @contextlib.contextmanager
 def running_demo(folder):
-    """A running daemon with the demo in it, and the id of an event that belongs to a conversation."""
+    """A running daemon with the demo and two_reports in it, and the id of an event that belongs to a conversation."""
     daemon = ledgerlib.Daemon(folder).start()
     try:
         daemon.cli("demo")
+        daemon.accept(two_reports())
         events = map(json.loads, daemon.export())
         daemon.an_id = next(e["id"] for e in events if e["kind"] == "tool_call" and "conversation_id" in e)
         yield daemon
