@@ -24,6 +24,10 @@ OPTION(sort, "sort", 0, STRING, ASKED, "FIELD", " search stats sessions tools se
 	"largest first: by a field that holds numbers (duration, time, …), or by a column of figures (errors, p99, "
 	"last_seen, …)")
 OPTION(by, "by", 0, STRING, ASKED, "FIELD,…", " stats ", "the fields to group by, such as server,tool")
+OPTION(and_words, "and", 0, STRING, ASKED, "WORDS", " sessions ",
+	"only those that a second search finds something in, too")
+OPTION(then_words, "then", 0, STRING, ASKED, "WORDS", " sessions ",
+	"the same, after the first event of the first search")
 OPTION(as_of, "as-of", 0, STRING, ASKED, "TIME", " definitions ", "what was in force at this time")
 OPTION(baseline, "baseline", 0, STRING, ASKED, "DURATION", " diff first-seen ",
 	"how long before --since is compared: 30d (default of diff), 12h; first-seen: all of the record")

@@ -26,10 +26,11 @@ VERB(sessions, "sessions", READS, "[WORDS]", "Pieces of work: who did how much, 
 	"session, the trace. Where an event has none, the same user, OAuth client, client program and server make one "
 	"until nothing happens for 30 minutes; that is marked as inferred. With WORDS, those are shown in which the "
 	"search finds something, and only what it finds is counted. A call that client, gateway and server tell of "
-	"counts once.\n"
+	"counts once. --and and --then ask for a second search: did it read the secret, and then post something?\n"
 	"  mcpledger sessions --since yesterday\n"
 	"  mcpledger sessions agent:triage-bot verdict:denied\n"
-	"  mcpledger sessions --sort errors -n 10")
+	"  mcpledger sessions --sort errors -n 10\n"
+	"  mcpledger sessions 'request.path:*config*' --then tool:add_comment")
 VERB(search, "search", READS, "WORDS", "Find events, newest last",
 	"A word or \"phrase\" is looked for in parameters, results, errors, intents and attributes; field:value in a "
 	"field. Put the whole search in single quotes when it holds double ones.\n"

@@ -11,6 +11,9 @@ NAME("request", ANY, "request_id, or words in the parameters; request.NAME leads
 	FIELD_REQUEST)
 NAME("user", ANY, "user.id", FIELD_USER_ID)
 NAME("team", ANY, "user.team", FIELD_USER_TEAM)
+NAME("trust", ANY, "verified: the sender's credential may vouch for the user; -trust:verified: it only says so",
+	FIELD_MARKS_USER_TRUST)
+NAME("user.trust", ANY, "the same", FIELD_MARKS_USER_TRUST)
 NAME("token", ANY, "oauth.token_id or credential_id", FIELD_OAUTH_TOKEN_ID, FIELD_CREDENTIAL_ID)
 NAME("client", ANY, "client.name or oauth.client_id", FIELD_CLIENT_NAME, FIELD_OAUTH_CLIENT_ID)
 NAME("agent", ANY, "agent.name or agent.id", FIELD_AGENT_NAME, FIELD_AGENT_ID)

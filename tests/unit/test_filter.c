@@ -72,6 +72,16 @@ static void short_names_stand_for_fields(void **state)
 	assert_true(parsed("error.type:Timeout*")->values[0].glob);
 }
 
+/* What an emitter says of itself must never pass for what the collector knows. */
+static void trust_is_what_the_collector_judged(void **state)
+{
+	(void)state;
+	const struct field_name trust = field_name_find(TEXT("trust"));
+	assert_int_equal(trust.count, 1);
+	assert_int_equal(trust.fields[0], FIELD_MARKS_USER_TRUST);
+	assert_int_equal(field_name_find(TEXT("user.trust")).fields[0], FIELD_MARKS_USER_TRUST);
+}
+
 static void lists_hold_any_of_their_values(void **state)
 {
 	(void)state;
@@ -419,6 +429,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_matches_every_event),
 		cmocka_unit_test(short_names_stand_for_fields),
+		cmocka_unit_test(trust_is_what_the_collector_judged),
 		cmocka_unit_test(lists_hold_any_of_their_values),
 		cmocka_unit_test(quotes_make_stars_ordinary),
 		cmocka_unit_test(the_error_group_is_every_error),
