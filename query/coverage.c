@@ -60,6 +60,15 @@ void coverage_join(struct coverage *coverage, const struct coverage *other)
 		coverage->damages = other->damages;
 }
 
+void coverage_add_note(struct coverage *coverage, const char *note)
+{
+	for (size_t i = 0; i < coverage->note_count; i++)
+		if (coverage->notes[i] == note)
+			return;
+	if (coverage->note_count < COVERAGE_NOTES_MAX)
+		coverage->notes[coverage->note_count++] = note;
+}
+
 /* --- what the ledger tells --- */
 
 /* The number of a ledger event's detail that tells how many events were lost; 1 where it does not say. */
@@ -209,9 +218,12 @@ void coverage_put_json(struct buf *out, const struct coverage *coverage)
 			coverage->damage[i].segment, coverage->damage[i].first_seq, coverage->damage[i].count);
 	buf_printf(out,
 		"],\"dropped\":%" PRIu64 ",\"losses\":%" PRIu64 ",\"restarts\":%" PRIu64 ",\"clock_jumps\":%" PRIu64
-		",\"redacted\":%" PRIu64 ",\"cut\":%" PRIu64 ",\"sampled\":%" PRIu64 "}",
+		",\"redacted\":%" PRIu64 ",\"cut\":%" PRIu64 ",\"sampled\":%" PRIu64,
 		coverage->dropped, coverage->losses, coverage->restarts, coverage->clock_jumps, coverage->redacted,
 		coverage->cut, coverage->sampled);
+	for (size_t i = 0; i < coverage->note_count; i++)
+		buf_printf(out, "%s\"%s\"", i ? "," : ",\"notes\":[", coverage->notes[i]);
+	buf_put_string(out, coverage->note_count ? "]}" : "}");
 }
 
 static const char *events_word(uint64_t count)
@@ -262,4 +274,6 @@ void coverage_put_text(struct buf *out, const struct coverage *coverage)
 	if (coverage->cut)
 		buf_printf(out, "  %" PRIu64 " %s%s had long values cut.\n", coverage->cut, events_word(coverage->cut),
 			where);
+	for (size_t i = 0; i < coverage->note_count; i++)
+		buf_printf(out, "  %s\n", coverage->notes[i]);
 }

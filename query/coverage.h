@@ -9,7 +9,7 @@
 
 #include "buf.h"
 
-enum { COVERAGE_SHOWN_MAX = 16 };
+enum { COVERAGE_SHOWN_MAX = 16, COVERAGE_NOTES_MAX = 4 };
 
 struct coverage_gap {
 	uint64_t first, last; /* seq */
@@ -34,7 +34,9 @@ struct coverage {
 	uint64_t losses;  /* entries of the ledger that say so */
 	uint64_t restarts;
 	uint64_t clock_jumps;
-	uint64_t redacted, cut, sampled; /* events */
+	uint64_t redacted, cut, sampled;       /* events */
+	const char *notes[COVERAGE_NOTES_MAX]; /* what else to know of the answer: whole sentences, not owned */
+	size_t note_count;
 	bool wide; /* redacted, cut and sampled are those of the whole range, else of the answer */
 };
 
@@ -42,6 +44,8 @@ struct coverage {
 bool coverage_complete(const struct coverage *coverage);
 void coverage_add_gap(struct coverage *coverage, uint64_t first, uint64_t last);
 void coverage_add_damage(struct coverage *coverage, const char *segment, uint64_t first_seq, uint32_t count);
+/* Once each; a note does not make an answer incomplete. */
+void coverage_add_note(struct coverage *coverage, const char *note);
 /* Adds what another scan of the same stores met: damage that both met is told once. */
 void coverage_join(struct coverage *coverage, const struct coverage *other);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "conditions.h"
+#include "once.h"
 
 static const char other_name[] = "(other)";
 
@@ -365,16 +366,67 @@ enum status figures_open(struct cli *cli, const struct figures *figures, struct 
 	return status;
 }
 
+static const char told_again[] = "Several observers tell of calls, and each report counts here: --by observer.role "
+				 "keeps them apart; tools and sessions count each call once.";
+static const char without_end[] =
+	"Some calls came as a start and an end; a start alone is not counted here, but in tools and sessions.";
+static const char too_many_calls[] =
+	"There are too many calls to recognise all that several observers tell of: some count more than once.";
+static const char too_many_groups[] = "There are too many groups to list them all: what is left is (other).";
+
+static bool has_several_ranks(const struct tally *tally)
+{
+	unsigned ranks = tally_ranks(tally);
+	return (ranks & (ranks - 1)) != 0;
+}
+
+static void note_reports(struct counting *counting)
+{
+	if (has_several_ranks(counting->tally) && !counting->figures->keeps_reports_apart)
+		coverage_add_note(&counting->coverage, told_again);
+	if (tally_has_starts(counting->tally))
+		coverage_add_note(&counting->coverage, without_end);
+}
+
+static enum status count_once(struct counting *counting)
+{
+	struct error *error = &counting->cli->error;
+	struct once *once = NULL;
+	const struct scan *scan = &counting->scan;
+	enum status status = once_build(scan, &once, error);
+	if (status != STATUS_OK)
+		return status;
+	struct coverage *coverage = &counting->coverage;
+	*coverage = (struct coverage){0};
+	tally_destroy(&counting->tally);
+	counting->spec.once = once;
+	status = tally_scan(scan, &counting->spec, &counting->tally, error);
+	if (!once_is_whole(once))
+		coverage_add_note(coverage, too_many_calls);
+	counting->once = once;
+	return status;
+}
+
 enum status figures_count(struct counting *counting)
 {
 	struct error *error = &counting->cli->error;
-	enum status status = tally_scan(&counting->scan, &counting->figures->spec, &counting->tally, error);
+	counting->spec = counting->figures->spec;
+	enum status status = tally_scan(&counting->scan, &counting->spec, &counting->tally, error);
+	/* Where each call has one report, as in most stores, nothing needs to be left out. */
+	bool again = status == STATUS_OK && (has_several_ranks(counting->tally) || tally_has_starts(counting->tally));
+	if (again && counting->figures->once)
+		status = count_once(counting);
+	else if (again)
+		note_reports(counting);
+	if (status == STATUS_OK && tally_other(counting->tally)->events > 0)
+		coverage_add_note(&counting->coverage, too_many_groups);
 	return status == STATUS_OK ? coverage_collect(&counting->scan, &counting->coverage, error) : status;
 }
 
 enum exit_code figures_close(struct counting *counting, enum status status)
 {
 	tally_destroy(&counting->tally);
+	once_destroy(&counting->once);
 	if (status == STATUS_CANCELLED)
 		return EXIT_FOUND;
 	if (status != STATUS_OK)

@@ -61,10 +61,12 @@ struct figures {
 	struct tally_spec spec;
 	const struct figure_column *columns;
 	size_t column_count;
-	const char *sort; /* the column by which the largest stand first; --sort says another one */
-	bool newest_last; /* with the sort by a time: shown the other way round */
-	bool folds;       /* groups beyond -n are one row "(other)", else they are left out and the coverage says so */
-	uint64_t limit;   /* without -n; 0: all */
+	const char *sort;         /* the column by which the largest stand first; --sort says another one */
+	bool newest_last;         /* with the sort by a time: shown the other way round */
+	bool once;                /* a call that several observers tell of counts once */
+	bool keeps_reports_apart; /* the groups tell observers apart, or events are not about calls */
+	bool folds;     /* groups beyond -n are one row "(other)", else they are left out and the coverage says so */
+	uint64_t limit; /* without -n; 0: all */
 	/* The cells of FIGURE_OWN; may be NULL.  Texts live as long as the context. */
 	struct cell (*own)(void *context, struct tally_group *group, const struct figure_column *column);
 	void *context;
@@ -75,7 +77,9 @@ struct counting {
 	const struct figures *figures;
 	struct filter filter;
 	struct coverage coverage;
-	struct scan scan; /* borrows filter and coverage: a counting does not move */
+	struct scan scan;       /* borrows filter and coverage: a counting does not move */
+	struct tally_spec spec; /* the figures', and once */
+	struct once *once;
 	struct tally *tally;
 };
 

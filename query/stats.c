@@ -145,6 +145,7 @@ static enum status add_key(struct by *by, struct tally_value value, const char *
 		.index = (unsigned)figures->spec.key_count,
 	};
 	by->names_kind = by->names_kind || value.fields[0] == FIELD_KIND;
+	figures->keeps_reports_apart = figures->keeps_reports_apart || value.fields[0] == FIELD_OBSERVER_ROLE;
 	figures->spec.keys[figures->spec.key_count++] = value;
 	return STATUS_OK;
 }

@@ -302,6 +302,8 @@ enum status tally_merge(struct tally *into, struct tally **from)
 		status = tally_add_group(into, (*from)->groups[i], (*from)->groups[i]->parts);
 	if (status == STATUS_OK)
 		status = tally_add_other(into, (*from)->other);
+	into->ranks |= (*from)->ranks;
+	into->has_starts = into->has_starts || (*from)->has_starts;
 	tally_destroy(from);
 	return status;
 }
@@ -407,6 +409,16 @@ struct tally_group **tally_groups(struct tally *tally, size_t *count)
 struct tally_group *tally_other(struct tally *tally)
 {
 	return tally->other;
+}
+
+unsigned tally_ranks(const struct tally *tally)
+{
+	return tally->ranks;
+}
+
+bool tally_has_starts(const struct tally *tally)
+{
+	return tally->has_starts;
 }
 
 uint64_t tally_errors(const struct tally_group *group)

@@ -11,7 +11,8 @@
  * Memory is bounded: beyond groups_max groups, or TALLY_BYTES_MAX of texts, further events count in the group "other";
  * a set lists at most TALLY_SET_MAX values.  Tables are keyed with a secret, so nobody can choose values that collide.
  *
- * The `start` of a call that was sent in two stages is not counted, its `end` is.
+ * The `start` of a call that was sent in two stages is not counted, its `end` is; with spec.once, a start without an end
+ * counts, too.
  */
 #ifndef MCPLEDGER_QUERY_TALLY_H
 #define MCPLEDGER_QUERY_TALLY_H
@@ -60,6 +61,7 @@ struct tally_sample {
 };
 
 /* What is counted beside events and verdicts.  Borrowed as long as its tallies live. */
+struct once;
 struct tally_spec {
 	struct tally_value keys[TALLY_KEYS_MAX];
 	size_t key_count;
@@ -69,7 +71,8 @@ struct tally_spec {
 	size_t sample_count;
 	size_t groups_max; /* 0: TALLY_GROUPS_MAX */
 	bool durations, bytes;
-	bool times;       /* first, last, first_error, last_error, busy_until */
+	bool times;              /* first, last, first_error, last_error, busy_until */
+	const struct once *once; /* leaves reports out that tell of a call again; NULL: each report counts */
 	bool calls_alone; /* verdicts, durations and bytes are those of tool calls; other kinds count as events only */
 };
 
@@ -151,6 +154,11 @@ struct tally_group *tally_lookup(const struct tally *tally, const struct tally_p
 struct tally_group *tally_other(struct tally *tally);
 /* Leaves the first `keep` groups of tally_groups, in their order now, and counts the others in "other". */
 enum status tally_fold(struct tally *tally, size_t keep) MUST_CHECK;
+
+/* Bit i: calls were seen that an observer of rank i (rank.h) told of.  Those left out by spec.once are seen, too. */
+unsigned tally_ranks(const struct tally *tally);
+/* Whether starts of calls were seen, counted or not. */
+bool tally_has_starts(const struct tally *tally);
 
 uint64_t tally_errors(const struct tally_group *group);  /* verdict:error: what counts against the server */
 uint64_t tally_refused(const struct tally_group *group); /* denied, throttled, rejected, cancelled */

@@ -38,6 +38,8 @@ struct tally {
 	struct tally_group **groups;
 	size_t count, room;
 	struct tally_group *other;
+	unsigned ranks;
+	bool has_starts;
 	struct tally_work *work; /* owned; made by the first visit */
 };
 

@@ -5,6 +5,8 @@
  */
 #include <stdlib.h>
 
+#include "once.h"
+#include "rank.h"
 #include "tally_inner.h"
 
 enum { WORK_BYTES_MAX = 64 * 1024 * 1024 };
@@ -13,7 +15,7 @@ struct columns {
 	size_t store;
 	uint64_t first_seq;
 	struct tally_codes keys[TALLY_KEYS_MAX], sets[TALLY_SETS_MAX], samples[TALLY_SAMPLES_MAX];
-	struct tally_codes kind, stage, verdict;
+	struct tally_codes kind, stage, role, verdict;
 	struct column time, recv_time, duration;
 	const uint64_t *request_bytes, *response_bytes; /* NULL: no row has any */
 	/* Of each position: its verdict, and whether the figures of calls are taken from it. */
@@ -78,6 +80,8 @@ static enum status read_columns(
 {
 	enum status status = read_one(block, FIELD_STAGE, arena, &columns->stage);
 	if (status == STATUS_OK)
+		status = read_one(block, FIELD_OBSERVER_ROLE, arena, &columns->role);
+	if (status == STATUS_OK)
 		status = read_one(block, FIELD_VERDICT, arena, &columns->verdict);
 	if (status == STATUS_OK)
 		status = read_one(block, FIELD_KIND, arena, &columns->kind);
@@ -101,19 +105,38 @@ static const bool *codes_that_are(const struct tally_codes *codes, struct text t
 	return are;
 }
 
-static enum status list_rows(struct tally_work *work, const struct columns *columns, const uint64_t rows[ROW_WORDS_MAX])
+static enum status list_rows(
+	struct tally *tally, struct tally_work *work, const struct columns *columns, const uint64_t rows[ROW_WORDS_MAX])
 {
 	const bool *are_start = codes_that_are(&columns->stage, TEXT("start"), &work->arena);
+	bool with_starts = tally->spec->once != NULL;
 	if (are_start == NULL)
 		return STATUS_NO_MEMORY;
 	work->count = 0;
 	for (uint32_t word = 0; word < ROW_WORDS_MAX; word++) {
 		for (uint64_t bits = rows[word]; bits; bits &= bits - 1) {
 			uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(bits);
-			if (!are_start[tally_code(&columns->stage, row)])
+			bool is_start = are_start[tally_code(&columns->stage, row)];
+			tally->has_starts = tally->has_starts || is_start;
+			if (!is_start || with_starts)
 				work->rows[work->count++] = row;
 		}
 	}
+	return STATUS_OK;
+}
+
+/* Who told of the calls: mostly one rank, and few roles in a block. */
+static enum status note_ranks(struct tally *tally, struct tally_work *work, const struct columns *columns)
+{
+	const bool *are_calls = codes_that_are(&columns->kind, TEXT("tool_call"), &work->arena);
+	unsigned *ranks = arena_alloc(&work->arena, columns->role.limit * sizeof(*ranks));
+	if (are_calls == NULL || ranks == NULL)
+		return STATUS_NO_MEMORY;
+	for (uint32_t code = 0; code < columns->role.limit; code++)
+		ranks[code] = 1U << rank_of_role(code ? columns->role.fields[0].texts[code] : TEXT(""));
+	for (uint32_t i = 0; i < work->count; i++)
+		if (are_calls[tally_code(&columns->kind, work->rows[i])])
+			tally->ranks |= ranks[tally_code(&columns->role, work->rows[i])];
 	return STATUS_OK;
 }
 
@@ -384,7 +407,13 @@ enum status tally_visit(
 	columns->store = place->store;
 	columns->first_seq = block_first_seq(block);
 	status = read_columns(tally->spec, block, &work->arena, columns);
+	uint64_t counted[ROW_WORDS_MAX];
+	memcpy(counted, rows, sizeof(counted));
+	if (status == STATUS_OK && tally->spec->once)
+		status = once_drop(tally->spec->once, block, counted);
 	if (status == STATUS_OK)
-		status = list_rows(work, columns, rows);
+		status = list_rows(tally, work, columns, counted);
+	if (status == STATUS_OK)
+		status = note_ranks(tally, work, columns);
 	return status == STATUS_OK && work->count > 0 ? count_rows(tally, work, columns) : status;
 }

@@ -18,19 +18,6 @@
  * clock stays in it.  The stored times are never changed, and what is corrected is told.
  */
 
-static enum rank rank_of(struct text role)
-{
-	static const struct {
-		struct text role;
-		enum rank rank;
-	} ranks[] = {{TEXT("client"), RANK_CLIENT}, {TEXT("host"), RANK_CLIENT}, {TEXT("agent"), RANK_CLIENT},
-		{TEXT("server"), RANK_SERVER}, {TEXT("tool"), RANK_SERVER}};
-	for (size_t i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++)
-		if (text_equal(ranks[i].role, role))
-			return ranks[i].rank;
-	return RANK_BETWEEN;
-}
-
 static struct observer *find_observer(struct unit *unit, const struct moment *moment)
 {
 	size_t count = unit->observer_count;
@@ -45,7 +32,7 @@ static struct observer *find_observer(struct unit *unit, const struct moment *mo
 	unit->observers[count] = (struct observer){.role = moment->seen_role,
 		.name = moment->seen_name,
 		.instance = moment->seen_instance,
-		.rank = rank_of(moment->seen_role)};
+		.rank = rank_of_role(moment->seen_role)};
 	unit->observer_count++;
 	return &unit->observers[count];
 }

@@ -8,6 +8,7 @@
 #ifndef MCPLEDGER_QUERY_TIMELINE_UNIT_H
 #define MCPLEDGER_QUERY_TIMELINE_UNIT_H
 
+#include "rank.h"
 #include "timeline.h"
 
 enum {
@@ -29,9 +30,6 @@ enum stage { STAGE_SINGLE, STAGE_START, STAGE_END };
 enum relation { RELATION_NONE, RELATION_SPAN, RELATION_TASK, RELATION_BOUND, RELATION_CAUSED };
 
 enum { DEPTH_UNKNOWN = -1, DEPTH_BEING_SET = -2 };
-
-/* Where an observer stands between the one who asks and the one who does. */
-enum rank { RANK_CLIENT, RANK_BETWEEN, RANK_SERVER };
 
 struct observer {
 	struct text role, name, instance;

@@ -135,6 +135,7 @@ enum exit_code verb_errors(struct cli *cli)
 				[SAMPLE_STACK] = {{.fields = {FIELD_ERROR_STACK, FIELD_STACK}}}},
 			.sample_count = SAMPLES,
 			.times = true},
+		.once = true,
 		.columns = columns,
 		.column_count = sizeof(columns) / sizeof(columns[0]),
 		.sort = "count",

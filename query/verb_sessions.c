@@ -92,6 +92,7 @@ static const struct figures sessions =
 			.sample_count = SAMPLES,
 			.times = true,
 			.calls_alone = true},
+		.once = true,
 		.columns = columns,
 		.column_count = sizeof(columns) / sizeof(columns[0]),
 		.sort = "started",
