@@ -79,7 +79,7 @@ static size_t claimed_length(struct text packed)
  * The budget for what comes out is taken before it is there: first what is claimed, if that is not unlikely for JSON,
  * then the most that is allowed.  So a small body that claims much does not take the budget from others.
  */
-enum status http_body_unpack(struct http_exchange *exchange)
+static enum status unpack(struct http_exchange *exchange)
 {
 	struct http_body *body = &exchange->body;
 	size_t limit = exchange->server->body_bytes_max;
@@ -109,4 +109,12 @@ enum status http_body_unpack(struct http_exchange *exchange)
 	budget_give(exchange->server->options.budget, body->taken - plain.len);
 	body->taken = plain.len;
 	return STATUS_OK;
+}
+
+enum status http_body_end(struct http_exchange *exchange)
+{
+	struct text coding = http_head_field(&exchange->head, "Content-Encoding", NULL);
+	if (exchange->body.failed != STATUS_OK || coding.len == 0 || http_text_same(coding, TEXT("identity")))
+		return exchange->body.failed;
+	return unpack(exchange);
 }

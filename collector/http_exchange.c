@@ -158,7 +158,7 @@ static bool can_take_body(struct http_exchange *exchange)
 	}
 	if (exchange->framing.length > exchange->server->body_bytes_max) {
 		exchange->body.failed = STATUS_TOO_LARGE;
-		http_ingest_start(exchange);
+		exchange->entry->start(exchange);
 		return false;
 	}
 	return true;

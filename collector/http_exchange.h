@@ -109,8 +109,9 @@ const char *http_status_title(unsigned status);
 void http_body_append(struct http_exchange *exchange, struct text piece);
 /* Gives memory and budget back. */
 void http_body_release(struct http_exchange *exchange);
-/* Unpacks Content-Encoding: gzip.  STATUS_TOO_LARGE, STATUS_INVALID, STATUS_BUSY (no budget), STATUS_NO_MEMORY. */
-enum status http_body_unpack(struct http_exchange *exchange) MUST_CHECK;
+/* When all of it is there: unpacks Content-Encoding: gzip.  What http_body_append failed with; STATUS_TOO_LARGE,
+ * STATUS_INVALID, STATUS_BUSY (no budget), STATUS_NO_MEMORY. */
+enum status http_body_end(struct http_exchange *exchange) MUST_CHECK;
 
 /* --- http_ingest.c --- */
 

@@ -101,10 +101,7 @@ static void submit(struct http_exchange *exchange)
 
 void http_ingest_start(struct http_exchange *exchange)
 {
-	enum status status = exchange->body.failed;
-	struct text coding = http_head_field(&exchange->head, "Content-Encoding", NULL);
-	if (status == STATUS_OK && coding.len && !http_text_same(coding, TEXT("identity")))
-		status = http_body_unpack(exchange);
+	enum status status = http_body_end(exchange);
 	if (status == STATUS_OK)
 		submit(exchange);
 	else

@@ -126,10 +126,11 @@ enum status http_entries_create(struct http_server *server)
 	for (size_t i = 0; i < options->route_count; i++)
 		server->entries[server->entry_count++] = (struct http_entry){
 			.path = options->routes[i].path,
-			.methods = HTTP_GET | HTTP_HEAD,
+			.methods = HTTP_GET | HTTP_HEAD | (options->routes[i].takes_body ? HTTP_POST : 0U),
 			.scope = TOKEN_READ,
 			.start = http_query_start,
 			.finish = http_query_finish,
+			.takes_body = options->routes[i].takes_body,
 			.is_on_record = true,
 			.route = &options->routes[i],
 			.route_context = options->route_context,

@@ -49,6 +49,7 @@ struct http_job {
 	struct text path;
 	struct http_field parameters[HTTP_PARAMETERS_MAX];
 	size_t parameter_count;
+	struct buf body; /* what the exchange took; its bytes of the budget stay with that */
 	const struct token *caller;
 	struct text peer;
 	bool head_only;
@@ -96,6 +97,11 @@ bool http_request_parameter_at(const struct http_request *request, size_t index,
 	*name = job->parameters[index].name;
 	*value = job->parameters[index].value;
 	return true;
+}
+
+struct text http_request_body(const struct http_request *request)
+{
+	return buf_text(&request->job->body);
 }
 
 const struct text *http_request_tenants(const struct http_request *request, size_t *count)
@@ -215,6 +221,7 @@ static void job_release(struct http_job *job)
 	if (atomic_fetch_sub_explicit(&job->holders, 1, memory_order_acq_rel) != 1)
 		return;
 	buf_finish(&job->pipe);
+	buf_finish(&job->body);
 	arena_finish(&job->arena);
 	http_policy_release(&job->policy);
 	pthread_cond_destroy(&job->room);
@@ -247,6 +254,8 @@ static struct http_job *job_create(struct http_exchange *exchange)
 	http_policy_hold(job->policy);
 	job->caller = exchange->caller;
 	job->head_only = exchange->head.method == HTTP_HEAD;
+	job->body = exchange->body.bytes;
+	buf_init(&exchange->body.bytes, 0);
 	job->request.job = job;
 	job->response.job = job;
 	job->gate = &exchange->gate;
@@ -278,8 +287,23 @@ static bool enqueue(struct http_queries *queries, struct http_job *job)
 	return taken;
 }
 
+static void refuse_body(struct http_exchange *exchange, enum status status)
+{
+	if (status == STATUS_TOO_LARGE)
+		http_answer_problem(exchange, 413, "the body is larger than http.body_bytes_max");
+	else if (status == STATUS_BUSY)
+		http_answer_problem(exchange, 503, "too much is on its way");
+	else
+		http_answer_problem(exchange, 400, "the body can't be read");
+}
+
 void http_query_start(struct http_exchange *exchange)
 {
+	enum status body = http_body_end(exchange);
+	if (body != STATUS_OK) {
+		refuse_body(exchange, body);
+		return;
+	}
 	struct http_job *job = job_create(exchange);
 	enum status status = job ? copy_request(job, exchange) : STATUS_NO_MEMORY;
 	if (status == STATUS_OK && !enqueue(exchange->server->queries, job)) {
@@ -386,6 +410,8 @@ static void put_on_record(const struct http_job *job)
 	json_put_string(&detail, http_request_principal(&job->request));
 	buf_put_string(&detail, ",\"peer\":");
 	json_put_string(&detail, job->peer);
+	if (job->body.len > 0)
+		buf_printf(&detail, ",\"body_bytes\":%zu", job->body.len);
 	buf_printf(&detail, ",\"status\":%u,\"bytes\":%llu}", job->status, (unsigned long long)job->total);
 	if (buf_status(&detail) == STATUS_OK && buf_status(&filter) == STATUS_OK)
 		ingest_note(job->server->options.ingest, "query", buf_text(&detail));

@@ -19,6 +19,8 @@ struct text http_request_path(const struct http_request *request);
 bool http_request_parameter_at(const struct http_request *request, size_t index, struct text *name, struct text *value);
 /* The tenants the caller may read: NULL = all (loopback without tokens, or an admin's credential). */
 const struct text *http_request_tenants(const struct http_request *request, size_t *count);
+/* What a POST carries, unpacked; empty: nothing.  Lives as long as the request. */
+struct text http_request_body(const struct http_request *request);
 struct text http_request_principal(const struct http_request *request); /* name of the credential; "" = none */
 
 /* Whether the client left or the server stops: a handler that computes for long asks between two blocks. */
@@ -33,6 +35,7 @@ void http_response_problem(struct http_response *response, unsigned http_status,
 struct http_route {
 	const char *path; /* a trailing '*' takes the rest */
 	void (*handle)(void *context, const struct http_request *request, struct http_response *response);
+	bool takes_body; /* may be asked by POST, too */
 };
 
 #endif

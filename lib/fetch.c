@@ -14,8 +14,10 @@ enum { TOKEN_BYTES_MAX = 4096 };
 
 struct fetch {
 	CURL *curl;
-	char *base;          /* owned; "http://localhost" for a Unix socket */
-	char *authorization; /* owned; the header, or NULL */
+	char *base;            /* owned; "http://localhost" for a Unix socket */
+	char *authorization;   /* owned; the header, or NULL */
+	const char *send_type; /* NULL: nothing is to be sent */
+	struct text send;
 	char message[CURL_ERROR_SIZE];
 };
 
@@ -178,20 +180,33 @@ static enum status keep_piece(void *context, unsigned http_status, struct text p
 	return buf_status(body);
 }
 
-enum status fetch_post(struct fetch *fetch, const char *path, const char *content_type, struct text body,
-	struct fetch_answer *answer, struct error *error)
+/* Headers of a POST and its body. */
+static struct curl_slist *set_body(struct fetch *fetch, const char *content_type, struct text body, bool *failed)
 {
 	char type[128];
-	bool failed = false;
-	struct request request = {.fetch = fetch, .take = keep_piece, .context = &answer->body};
 	(void)snprintf(type, sizeof(type), "Content-Type: %s", content_type);
-	struct curl_slist *headers = add_header(NULL, type, &failed);
-	headers = add_header(headers, "Expect:", &failed);
-	headers = add_header(headers, fetch->authorization, &failed);
-	buf_clear(&answer->body);
+	struct curl_slist *headers = add_header(NULL, type, failed);
+	headers = add_header(headers, "Expect:", failed);
 	curl_easy_setopt(fetch->curl, CURLOPT_POST, 1L);
 	curl_easy_setopt(fetch->curl, CURLOPT_POSTFIELDS, body.len > 0 ? body.at : "");
 	curl_easy_setopt(fetch->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
+	return headers;
+}
+
+void fetch_send(struct fetch *fetch, const char *content_type, struct text body)
+{
+	fetch->send_type = content_type;
+	fetch->send = body;
+}
+
+enum status fetch_post(struct fetch *fetch, const char *path, const char *content_type, struct text body,
+	struct fetch_answer *answer, struct error *error)
+{
+	bool failed = false;
+	struct request request = {.fetch = fetch, .take = keep_piece, .context = &answer->body};
+	struct curl_slist *headers = set_body(fetch, content_type, body, &failed);
+	headers = add_header(headers, fetch->authorization, &failed);
+	buf_clear(&answer->body);
 	enum status status = failed ? error_set(error, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY))
 				    : perform(&request, path, headers, error);
 	curl_slist_free_all(headers);
@@ -211,8 +226,13 @@ enum status fetch_get(struct fetch *fetch, const char *path, fetch_take *take, v
 {
 	bool failed = false;
 	struct request request = {.fetch = fetch, .take = take, .context = context};
-	struct curl_slist *headers = add_header(NULL, fetch->authorization, &failed);
-	curl_easy_setopt(fetch->curl, CURLOPT_HTTPGET, 1L);
+	struct curl_slist *headers = NULL;
+	if (fetch->send_type)
+		headers = set_body(fetch, fetch->send_type, fetch->send, &failed);
+	else
+		curl_easy_setopt(fetch->curl, CURLOPT_HTTPGET, 1L);
+	fetch->send_type = NULL;
+	headers = add_header(headers, fetch->authorization, &failed);
 	enum status status = failed ? error_set(error, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY))
 				    : perform(&request, path, headers, error);
 	curl_slist_free_all(headers);

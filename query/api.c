@@ -364,6 +364,7 @@ static enum status answer_command_line(struct ask *ask)
 	set_deadline(ask, run);
 	read_looks(ask);
 	ask->content_type = "text/plain; charset=utf-8";
+	cli->indicators = http_request_body(ask->request);
 	enum exit_code code = run(cli);
 	cli_explain(cli);
 	buf_put_byte(&cli->out.text, ASK_END);
@@ -421,10 +422,10 @@ static void handle_command_line(void *context, const struct http_request *reques
 size_t query_api_routes(const struct http_route **routes)
 {
 	static const struct http_route all[] = {
-		{"/api/v1/events", handle_events},
-		{"/api/v1/events/*", handle_event},
-		{ASK_PATH, handle_command_line},
-#define VERB_READS(name) {"/api/v1/" name, handle_verb},
+		{"/api/v1/events", handle_events, false},
+		{"/api/v1/events/*", handle_event, false},
+		{ASK_PATH, handle_command_line, true},
+#define VERB_READS(name) {"/api/v1/" name, handle_verb, false},
 #define VERB_ALONE(name)
 #define VERB(id, name, what, arguments, summary, help) VERB_##what(name)
 #include "cli_verbs.h"

@@ -113,6 +113,14 @@ static enum status read_time(struct cli *cli, const char *name, const char *valu
 	return value ? when_read(text_of(value), name, cli->now, scan, &cli->arena, ns, &cli->error) : STATUS_OK;
 }
 
+enum status cli_filter(struct cli *cli, struct filter *filter)
+{
+	enum status status = filter_parse(cli->words, cli->now, &cli->arena, filter, &cli->error);
+	if (status == STATUS_OK && cli->indicators.len > 0)
+		status = filter_add_indicators(cli->indicators, &cli->arena, filter, &cli->error);
+	return status;
+}
+
 enum status cli_scan(struct cli *cli, struct scan *scan)
 {
 	struct scan made = scan_all(cli->readers[0]);

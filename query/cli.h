@@ -17,6 +17,7 @@ enum exit_code {
 struct cli {
 	struct options options;
 	struct text words;          /* those after the verb, joined by spaces */
+	struct text indicators;     /* what --match-file holds; empty: it was not given */
 	const struct text *tenants; /* the only ones that may be seen; NULL: all */
 	size_t tenant_count;
 	struct text asked_tenants[OPTION_LIST_MAX]; /* those of --tenant */
@@ -42,6 +43,8 @@ enum exit_code cli_fail(struct cli *cli, enum status status);
 enum exit_code cli_misuse(struct cli *cli, const char *text);
 /* Opens the stores that the options name, unless there is a reader. */
 enum status cli_open(struct cli *cli) MUST_CHECK;
+/* The filter that the words and --match-file describe. */
+enum status cli_filter(struct cli *cli, struct filter *filter) MUST_CHECK;
 /* The scan that --since, --until, --time and --tenant describe, over the open stores. */
 enum status cli_scan(struct cli *cli, struct scan *scan) MUST_CHECK;
 /* Puts into messages what --explain asks for, once the verb has run. */
@@ -58,6 +61,10 @@ enum exit_code cli_cover(struct cli *cli, const struct coverage *coverage);
 typedef enum exit_code verb_run(struct cli *cli);
 verb_run *verb_find_reading(struct text name);
 
+/* Appends a file to out. STATUS_NOT_FOUND, STATUS_IO; STATUS_LIMIT: it is larger than out may be. */
+enum status cli_read_file(const char *path, struct buf *out) MUST_CHECK;
+/* Reads --match-file into cli->indicators, where it was given; error says why not. */
+enum status cli_read_indicators(struct cli *cli) MUST_CHECK;
 /* Has the daemon at --url run a verb that reads, and passes its answer on. */
 enum exit_code cli_ask(struct cli *cli, const char *verb);
 

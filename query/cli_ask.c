@@ -116,6 +116,8 @@ enum exit_code cli_ask(struct cli *cli, const char *verb)
 	enum status status = buf_status(&path);
 	if (status == STATUS_OK)
 		status = fetch_open(&fetch, &options, &cli->error);
+	if (status == STATUS_OK && cli->indicators.len > 0)
+		fetch_send(fetch, "text/plain; charset=utf-8", cli->indicators);
 	if (status == STATUS_OK)
 		status = fetch_get(fetch, path.at, take, &answer, &http_status, &cli->error);
 	enum exit_code code = EXIT_FOUND;

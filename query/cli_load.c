@@ -87,29 +87,12 @@ enum exit_code verb_import(struct cli *cli)
 
 /* --- demo --- */
 
-static enum status read_file(const char *path, struct buf *out)
-{
-	FILE *from = fopen(path, "re");
-	if (from == NULL)
-		return errno == ENOENT || errno == ENOTDIR ? STATUS_NOT_FOUND : STATUS_IO;
-	for (;;) {
-		char *at = buf_reserve(out, PIECE_BYTES);
-		size_t len = at ? fread(at, 1, PIECE_BYTES, from) : 0;
-		if (len == 0)
-			break;
-		out->len += len;
-	}
-	enum status status = ferror(from) ? STATUS_IO : buf_status(out);
-	(void)fclose(from);
-	return status;
-}
-
 /* The recording: installed, or in the source tree that this program was built in. */
 static enum status read_recording(struct cli *cli, struct buf *packed)
 {
 	static const char in_tree[] = "config/demo/demo.ndjson.gz";
 	char path[4096];
-	enum status status = read_file(MCPLEDGER_DEMO_FILE, packed);
+	enum status status = cli_read_file(MCPLEDGER_DEMO_FILE, packed);
 	ssize_t len =
 		status == STATUS_NOT_FOUND ? readlink("/proc/self/exe", path, sizeof(path) - sizeof(in_tree) - 1) : 0;
 	for (unsigned up = 0; len > 0 && up < 3; up++) /* DIR/build/query/mcpledger */
@@ -117,7 +100,7 @@ static enum status read_recording(struct cli *cli, struct buf *packed)
 			;
 	if (len > 0) {
 		(void)snprintf(path + len, sizeof(path) - (size_t)len, "/%s", in_tree);
-		status = read_file(path, packed);
+		status = cli_read_file(path, packed);
 	}
 	if (status != STATUS_OK)
 		return error_set(&cli->error, status,

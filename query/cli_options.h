@@ -33,6 +33,9 @@ OPTION(baseline, "baseline", 0, STRING, ASKED, "DURATION", " diff first-seen ",
 	"how long before --since is compared: 30d (default of diff), 12h; first-seen: all of the record")
 OPTION(utc, "utc", 0, FLAG, HERE, NULL, "", "tables show UTC instead of local time (JSON always is UTC)")
 OPTION(require_complete, "require-complete", 0, FLAG, ASKED, NULL, "", "exit with 3 when the answer may lack events")
+OPTION(match_file, "match-file", 0, STRING, HERE, "FILE",
+	" search stats sessions tools servers principals errors auth ",
+	"only events that hold one of the indicators in this file, one a line: names, phrases, hashes, addresses")
 OPTION(explain, "explain", 0, FLAG, ASKED, NULL, "",
 	"tell on stderr, after the answer, which blocks were read, why the others were not, and the time it took")
 OPTION(quiet, "quiet", 'q', FLAG, ASKED, NULL, "* demo import ", "no coverage, no progress")

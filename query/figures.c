@@ -354,7 +354,7 @@ enum status figures_open(struct cli *cli, const struct figures *figures, struct 
 	*counting = (struct counting){.cli = cli, .figures = figures};
 	enum status status = find_sort(cli, figures, &column);
 	if (status == STATUS_OK)
-		status = filter_parse(cli->words, cli->now, &cli->arena, &counting->filter, &cli->error);
+		status = cli_filter(cli, &counting->filter);
 	if (status == STATUS_OK)
 		status = figures_narrow(cli, figures->words, &counting->filter);
 	if (status == STATUS_OK)

@@ -22,6 +22,8 @@ static enum cost larger(enum cost a, enum cost b)
 static enum cost cost_of(const struct condition *condition)
 {
 	enum cost cost = COST_FIELD;
+	if (condition->type == CONDITION_INDICATORS)
+		return COST_REGEX;
 	if (condition->type == CONDITION_WORDS || condition->path.count > 0)
 		cost = COST_TEXT;
 	for (size_t i = 0; i < condition->field_count; i++)
@@ -255,10 +257,45 @@ enum status filter_exact(unsigned field, struct text value, struct arena *arena,
 	return STATUS_OK;
 }
 
+/* All that emitters fill with text, and where an event came from; not `detail`, where the collector puts searches. */
+static bool holds_indicators(unsigned field)
+{
+	enum field_type type = field_info(field)->type;
+	return type != FIELD_TYPE_NONE && !field_is_number(type) && field != FIELD_DETAIL &&
+	       (field < FIELD_COLLECTOR_FIRST || field == FIELD_INGEST_PEER);
+}
+
+enum status filter_add_indicators(struct text lines, struct arena *arena, struct filter *filter, struct error *error)
+{
+	struct indicators *indicators = NULL;
+	struct condition *both = arena_calloc(arena, 1, sizeof(*both));
+	struct condition *words = arena_alloc(arena, sizeof(*words));
+	struct condition *listed = arena_calloc(arena, 1, sizeof(*listed));
+	uint8_t *fields = arena_alloc(arena, FIELD_LIMIT);
+	if (both == NULL || words == NULL || listed == NULL || fields == NULL)
+		return STATUS_NO_MEMORY;
+	enum status status = indicators_read(lines, arena, &indicators, error);
+	if (status != STATUS_OK)
+		return status;
+	listed->type = CONDITION_INDICATORS;
+	listed->indicators = indicators;
+	listed->fields = fields;
+	for (unsigned field = 1; field < FIELD_LIMIT; field++)
+		if (holds_indicators(field))
+			fields[listed->field_count++] = (uint8_t)field;
+	*words = *filter->root;
+	both->type = CONDITION_AND;
+	add_child(both, words);
+	add_child(both, listed);
+	*filter = (struct filter){.root = both, .asks_texts = true};
+	return STATUS_OK;
+}
+
 static bool condition_names(const struct condition *condition, unsigned field)
 {
 	for (size_t i = 0; i < condition->field_count; i++)
-		if (condition->type != CONDITION_WORDS && condition->fields[i] == field)
+		if (condition->type != CONDITION_WORDS && condition->type != CONDITION_INDICATORS &&
+			condition->fields[i] == field)
 			return true;
 	for (const struct condition *child = condition->children; child; child = child->next)
 		if (condition_names(child, field))

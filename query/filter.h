@@ -14,8 +14,7 @@
  * a backslash is ordinary.  A value or a word that starts with / and goes on, without white space, to a / (not \/) with
  * its end, a space, a comma or a parenthesis behind it is a regular expression; /i behind it means any case.
  *
- * A filter lives in its arena.  Any thread may read one without regular expressions; one with them belongs to one thread
- * at a time.
+ * A filter lives in its arena.  Once it is parsed, any thread may read it.
  */
 #ifndef MCPLEDGER_QUERY_FILTER_H
 #define MCPLEDGER_QUERY_FILTER_H
@@ -23,6 +22,7 @@
 #include "address.h"
 #include "decimal.h"
 #include "event.h"
+#include "indicators.h"
 #include "path.h"
 #include "regex.h"
 #include "words.h"
@@ -36,14 +36,15 @@ enum {
 };
 
 enum condition_type {
-	CONDITION_ALL,    /* every event */
-	CONDITION_AND,    /* all of children */
-	CONDITION_OR,     /* any of children */
-	CONDITION_NOT,    /* not its one child */
-	CONDITION_FIELD,  /* any of fields has any of values */
-	CONDITION_EXISTS, /* any of fields is there; with a path: the payload has it */
-	CONDITION_PATH,   /* the payload fields[0] has any of values at path */
-	CONDITION_WORDS,  /* the phrase or regex of values[0] stands in one of the event's texts */
+	CONDITION_ALL,        /* every event */
+	CONDITION_AND,        /* all of children */
+	CONDITION_OR,         /* any of children */
+	CONDITION_NOT,        /* not its one child */
+	CONDITION_FIELD,      /* any of fields has any of values */
+	CONDITION_EXISTS,     /* any of fields is there; with a path: the payload has it */
+	CONDITION_PATH,       /* the payload fields[0] has any of values at path */
+	CONDITION_WORDS,      /* the phrase or regex of values[0] stands in one of the event's texts */
+	CONDITION_INDICATORS, /* one of the indicators stands in one of fields */
 };
 
 /* What is looked for: as text, as words, and as a number, an address or a regular expression where it is one. */
@@ -70,6 +71,7 @@ struct condition {
 	struct path path;   /* into the payload */
 	const struct wanted *values;
 	size_t value_count;
+	const struct indicators *indicators;
 };
 
 struct filter {
@@ -85,6 +87,12 @@ enum status filter_parse(
 	struct text text, int64_t now_ns, struct arena *arena, struct filter *filter, struct error *error) MUST_CHECK;
 /* A filter for one exact value of a field. */
 enum status filter_exact(unsigned field, struct text value, struct arena *arena, struct filter *filter) MUST_CHECK;
+/*
+ * Narrows a filter to events in whose ids, names, addresses or texts one of the indicators stands (see indicators.h).
+ * STATUS_INVALID: error names the line.
+ */
+enum status filter_add_indicators(
+	struct text lines, struct arena *arena, struct filter *filter, struct error *error) MUST_CHECK;
 /* Whether some condition names the field itself. */
 bool filter_names(const struct filter *filter, unsigned field);
 

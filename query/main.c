@@ -23,6 +23,9 @@ static const struct {
 
 static enum exit_code run_verb(struct cli *cli, const struct verb *verb)
 {
+	enum status status = cli_read_indicators(cli);
+	if (status != STATUS_OK)
+		return cli_fail(cli, status);
 	if (verb->reads && cli->options.url)
 		return cli_ask(cli, verb->name);
 	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)

@@ -67,6 +67,25 @@ static struct text decoded(struct match *match, struct text token)
 	return text;
 }
 
+static bool is_json(unsigned field)
+{
+	enum field_type type = field_info(field)->type;
+	return type == FIELD_TYPE_JSON || type == FIELD_TYPE_PAYLOAD;
+}
+
+static bool holds_indicator(struct match *match, const struct condition *condition, unsigned field, struct text text)
+{
+	struct text leaf;
+	if (!is_json(field))
+		return indicators_found(condition->indicators, text);
+	for (size_t at = 0; match->failed == STATUS_OK && leaves_next(text, &at, &leaf);) {
+		struct text found = decoded(match, leaf);
+		if (found.at && indicators_found(condition->indicators, found))
+			return true;
+	}
+	return false;
+}
+
 static bool json_holds(
 	struct match *match, const struct condition *condition, const struct wanted *value, struct text json)
 {
@@ -148,6 +167,8 @@ bool match_text(struct match *match, const struct condition *condition, unsigned
 	}
 	if (condition->type == CONDITION_EXISTS)
 		return true;
+	if (condition->type == CONDITION_INDICATORS)
+		return holds_indicator(match, condition, field, text);
 	for (size_t i = 0; i < condition->value_count; i++)
 		if (field_wanted(match, condition, field, &condition->values[i], text))
 			return true;

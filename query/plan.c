@@ -231,6 +231,7 @@ static enum skip ask(struct question *question, const struct condition *conditio
 	enum skip first = SKIP_NOT;
 	switch (condition->type) {
 	case CONDITION_ALL:
+	case CONDITION_INDICATORS: /* there are many, in many fields that no filter knows */
 		return SKIP_NOT;
 	case CONDITION_AND:
 		for (const struct condition *child = condition->children; child && skip == SKIP_NOT;

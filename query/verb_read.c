@@ -12,7 +12,7 @@ enum { SEARCH_LIMIT = 50, SHOWN_MAX = 100 };
 
 static enum status search_words(struct cli *cli, struct scan *scan, struct filter *filter)
 {
-	enum status status = filter_parse(cli->words, cli->now, &cli->arena, filter, &cli->error);
+	enum status status = cli_filter(cli, filter);
 	if (status == STATUS_OK)
 		status = cli_open(cli);
 	if (status == STATUS_OK)

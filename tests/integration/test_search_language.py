@@ -63,3 +63,59 @@ def test_random_searches_find_what_a_second_implementation_finds(stores, kind):
                                  f"too few: {set(wanted) - set(found)}")
         found_something += 0 < len(wanted) < len(events)
     assert found_something > SEARCHES // 3, "the searches are too hard to tell anything"
+
+
+# --- lists of indicators ---
+
+
+def found_with(stores, lines, folder, *words, where=None):
+    path = folder / "iocs.txt"
+    path.write_text(lines)
+    done = ledgerlib.run_cli(*(where or ("--data", stores["sealed"])), "search", "-q", "-n", "0", "-o", "ndjson",
+                             "--match-file", path, *words, status=None)
+    assert done.returncode in (0, 1), done.stderr.decode()
+    return [int(parse(line)["seq"]) for line in done.stdout.splitlines()]
+
+
+def test_a_list_of_indicators_finds_what_each_of_them_would(stores, tmp_path):
+    lines = "# hosts\n10.0.0.0/24\nhxxp://evil[.]example\n\"DROP TABLE\"\n/etc/passwd\n"
+    wanted = {seq for words in ("ip:10.0.0.0/24", "attrs:10.0.0.0/24", "error.message:10.0.0.0/24", '"drop table"',
+                                '"etc passwd"')
+              for seq in (int(parse(line)["seq"]) for line in ledgerlib.run_cli(
+                  "--data", stores["sealed"], "search", "-q", "-n", "0", "-o", "ndjson", words).stdout.splitlines())}
+    assert len(wanted) > 4
+    assert found_with(stores, lines, tmp_path) == sorted(wanted)
+    assert found_with(stores, "no.such.thing\n", tmp_path) == []
+
+
+def test_a_hundred_thousand_indicators_travel_to_the_collector(tmp_path):
+    daemon = ledgerlib.Daemon(tmp_path).start()
+    try:
+        daemon.accept([ledgerlib.tool_call("fetch", request={"url": f"https://host-{n}.example/x"}) for n in range(9)])
+        lines = "".join(f"host-{n}.example\n" for n in range(7, 100_007))
+        found = found_with(None, lines, tmp_path, where=("--url", daemon.url))
+        assert len(found) == 2
+        assert found == found_with(None, lines, tmp_path, where=("--data", daemon.data))
+        notes = [parse(line)["detail"] for line in ledgerlib.export_lines(daemon.data)
+                 if parse(line)["kind"] == "ledger" and parse(line)["op"] == "query"]
+        assert notes[-1]["body_bytes"] == str(len(lines))
+    finally:
+        daemon.close()
+
+
+@pytest.mark.parametrize("lines,why", [("", "is empty"), ("# a\n", "there is no indicator"), ("a\n...\n", "line 2"),
+                                       ("10.0.0.0/99", "prefix is too long")])
+def test_a_bad_list_of_indicators_is_refused(stores, tmp_path, lines, why):
+    path = tmp_path / "iocs.txt"
+    path.write_text(lines)
+    done = ledgerlib.run_cli("--data", stores["sealed"], "search", "--match-file", path, status=2)
+    assert why in done.stderr.decode()
+
+
+# --- what went on ---
+
+
+def test_explain_tells_which_blocks_were_read(stores):
+    done = ledgerlib.run_cli("--data", stores["sealed"], "search", "-q", "--explain", "session:nobody", status=1)
+    assert "0 of " in (told := done.stderr.decode()) and "by the filter of ids" in told, told
+    assert done.stdout == b""
