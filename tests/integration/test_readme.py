@@ -42,8 +42,9 @@ def run(daemon):
         command = command.replace("mcpledger-data", str(daemon.data)).replace("127.0.0.1:7373", daemon.ready["http"])
         if command.startswith("export "):
             exports.append(command)
-        done = subprocess.run(["bash", "-c", "\n".join([*exports, command])], cwd=ledgerlib.ROOT, stdout=subprocess.PIPE, text=True,
-                              stderr=subprocess.STDOUT, env=ledgerlib.clean_environment(), timeout=60, check=False)
+        done = subprocess.run(["bash", "-c", "\n".join([*exports, command])], cwd=ledgerlib.ROOT, text=True, timeout=60,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                              env=ledgerlib.clean_environment())
         assert done.returncode == 0, done.stdout
         return done.stdout
 
