@@ -548,29 +548,6 @@ static enum status build_search(
 	return timeline_group(timeline, false);
 }
 
-/* Narrows each store of the scan to what lies between the first and the last moment from it, and so many seqs more. */
-static void narrow_to_moments(const struct timeline *timeline, struct scan *scan, uint64_t further)
-{
-	uint64_t first[SCAN_STORES_MAX];
-	uint64_t last[SCAN_STORES_MAX] = {0};
-	for (size_t i = 0; i < scan->store_count; i++)
-		first[i] = UINT64_MAX;
-	for (size_t i = 0; i < timeline->count; i++) {
-		const struct moment *moment = timeline->moments[i];
-		if (moment->seq < first[moment->store])
-			first[moment->store] = moment->seq;
-		if (moment->seq > last[moment->store])
-			last[moment->store] = moment->seq;
-	}
-	for (size_t i = 0; i < scan->store_count; i++) {
-		struct scan_store *store = &scan->stores[i];
-		store->seq_first = first[i] > store->seq_first ? first[i] : store->seq_first;
-		if (last[i] <= UINT64_MAX - further)
-			last[i] += last[i] > 0 ? further : 0;
-		store->seq_last = last[i] < store->seq_last ? last[i] : store->seq_last;
-	}
-}
-
 /* --- what the collector lost meanwhile --- */
 
 /* Losses are told within seconds: so many events later at the most, in a store that is written as fast as can be. */
@@ -592,7 +569,7 @@ static enum status collect_losses(struct timeline *timeline, const struct scan *
 	losses.tenants = NULL; /* a loss concerns every tenant, and holds no tenant's data */
 	enum status status =
 		filter_parse(TEXT("kind:ledger op:drop,gap,full,start"), 0, &timeline->arena, &filter, error);
-	narrow_to_moments(timeline, &losses, LOSS_TOLD_SEQS);
+	scan_narrow_to_moments(timeline, &losses, 0, LOSS_TOLD_SEQS);
 	if (status == STATUS_OK && losses.since < losses.until)
 		status = timeline_collect_more(timeline, &losses, &filter, error);
 	timeline->losses = timeline->moments ? timeline->moments + before : NULL;
@@ -606,8 +583,10 @@ static enum status finish(struct timeline *timeline, const struct scan *scan, st
 {
 	struct scan shown = *scan;
 	if (timeline->coverage.events > 0)
-		narrow_to_moments(timeline, &shown, 0);
+		scan_narrow_to_moments(timeline, &shown, 0, 0);
 	enum status status = ends_explain(timeline, scan, error);
+	if (status == STATUS_OK)
+		status = timeline_find_gaps(timeline, scan, error);
 	if (status == STATUS_OK)
 		status = collect_losses(timeline, scan, error);
 	shown.filter = timeline->filter;

@@ -201,6 +201,7 @@ static struct moment *make_moment(struct timeline *timeline, const struct event 
 	moment->time = event_time(event);
 	moment->recv_time = event_has(event, FIELD_RECV_TIME) ? event->value[FIELD_RECV_TIME].number : moment->time;
 	moment->timed = event_has(event, FIELD_TIME);
+	moment->counted = event_has(event, FIELD_OBSERVER_SEQ);
 	moment->own.has_duration = event_has(event, FIELD_DURATION_NS) && event->value[FIELD_DURATION_NS].number >= 0;
 	if (moment->own.has_duration)
 		moment->own.duration_ns = event->value[FIELD_DURATION_NS].number;

@@ -142,6 +142,27 @@ static void put_observers(struct buf *text, const struct unit *unit)
 	buf_put_byte(text, ']');
 }
 
+/* "emitter_gaps":[{"first":4711,"last":4714,"at":…,"role":"gateway","name":"gw-1",…}] */
+static enum status put_emitter_gaps(struct buf *text, struct timeline *timeline, const struct unit *unit)
+{
+	struct hole *holes = NULL;
+	size_t count = 0;
+	enum status status = unit_find_holes(timeline, unit, &holes, &count);
+	buf_put_string(text, ",\"emitter_gaps\":[");
+	for (size_t i = 0; i < count; i++) {
+		const struct emitter_gap *gap = holes[i].gap;
+		buf_printf(text, "%s{\"first\":%" PRId64 ",\"last\":%" PRId64, i ? "," : "", gap->first, gap->last);
+		put_time(text, "at", holes[i].at);
+		put_member(text, "role", gap->role);
+		put_member(text, "name", gap->name);
+		put_member(text, "instance", gap->instance);
+		put_member(text, "epoch", gap->epoch);
+		buf_put_byte(text, '}');
+	}
+	buf_put_string(text, timeline->gaps_unknown ? "],\"emitter_gaps_unknown\":true" : "]");
+	return status;
+}
+
 static enum status put_unit(struct output *out, struct timeline *timeline, const struct unit *unit)
 {
 	struct buf *text = &out->text;
@@ -156,9 +177,12 @@ static enum status put_unit(struct output *out, struct timeline *timeline, const
 		unit->calls, unit->failed, unit->refused, unit->waiting, unit->unknown, unit->attempts, unit->reports,
 		unit->disagreements);
 	put_observers(text, unit);
+	enum status status = put_emitter_gaps(text, timeline, unit);
+	if (status != STATUS_OK)
+		return status;
 	buf_put_string(text, ",\"moments\":[");
 	buf_init(&page.words, WORDS_BYTES_MAX);
-	enum status status = unit_walk(timeline, unit, put_row, &page);
+	status = unit_walk(timeline, unit, put_row, &page);
 	buf_finish(&page.words);
 	buf_put_string(text, "]}");
 	return status;

@@ -37,7 +37,8 @@ struct page {
 	int64_t busy_until; /* ns */
 	uint64_t last_seq;  /* highest shown, of the only store */
 	uint64_t next_gap;  /* of the coverage's */
-	size_t next_loss;
+	size_t next_loss, next_hole, hole_count;
+	struct hole *holes;
 };
 
 static const char *const colors[TONE_COUNT] = {
@@ -125,6 +126,24 @@ static void put_losses(struct page *page, int64_t until)
 			buf_put_string(&text, ": ");
 			(void)printable_put_columns(&text, loss->own.outcome, 100);
 		}
+		buf_put_byte(&text, 0);
+		if (buf_status(&text) == STATUS_OK)
+			put_aside(page, text.at);
+		buf_finish(&text);
+	}
+}
+
+static void put_emitter_gaps(struct page *page, int64_t until)
+{
+	for (; page->next_hole < page->hole_count && page->holes[page->next_hole].at < until; page->next_hole++) {
+		const struct emitter_gap *gap = page->holes[page->next_hole].gap;
+		struct buf text;
+		buf_init(&text, WORDS_BYTES_MAX);
+		(void)printable_put_columns(&text, gap->role.len > 0 ? gap->role : TEXT("observer"), 20);
+		buf_put_byte(&text, ' ');
+		(void)printable_put_columns(&text, gap->name, 40);
+		buf_printf(&text, " sent %" PRIu64 " that never came (its numbers %" PRId64 " to %" PRId64 ")",
+			(uint64_t)gap->last - (uint64_t)gap->first + 1, gap->first, gap->last);
 		buf_put_byte(&text, 0);
 		if (buf_status(&text) == STATUS_OK)
 			put_aside(page, text.at);
@@ -447,6 +466,7 @@ static void put_turn(struct page *page, const struct moment *moment)
 static void put_between(struct page *page, const struct moment *moment)
 {
 	put_losses(page, moment->call.at);
+	put_emitter_gaps(page, moment->call.at);
 	if (!page->timeline->many_stores)
 		put_gap(page, moment);
 	put_idle(page, moment);
@@ -502,7 +522,7 @@ static enum status put_moments(struct page *page, const struct moment *moment, u
 
 /* --- the whole --- */
 
-static void look_over(struct page *page)
+static enum status look_over(struct page *page)
 {
 	const struct unit *unit = page->unit;
 	uint64_t highest = 0;
@@ -517,6 +537,7 @@ static void look_over(struct page *page)
 	}
 	size_t columns = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, highest);
 	page->seq_columns = columns > SEQ_COLUMNS_MIN ? columns : SEQ_COLUMNS_MIN;
+	return unit_find_holes(page->timeline, unit, &page->holes, &page->hole_count);
 }
 
 static void put_columns_head(const struct page *page)
@@ -554,12 +575,14 @@ enum status timeline_put_text(struct timeline *timeline, struct output *out)
 		buf_put_string(&out->text, any ? "\n" : "");
 		any = true;
 		page.many_servers = unit_put_head(timeline, unit, out) > 1;
-		look_over(&page);
+		enum status status = look_over(&page);
 		put_columns_head(&page);
-		enum status status = put_moments(&page, unit->first, 0, 0);
+		if (status == STATUS_OK)
+			status = put_moments(&page, unit->first, 0, 0);
 		if (status != STATUS_OK)
 			return status;
 		put_losses(&page, unit->end);
+		put_emitter_gaps(&page, INT64_MAX);
 		claims = claims || page.claims;
 	}
 	put_foot(timeline, out, claims);

@@ -8,6 +8,7 @@
 #ifndef MCPLEDGER_QUERY_TIMELINE_UNIT_H
 #define MCPLEDGER_QUERY_TIMELINE_UNIT_H
 
+#include "emitter_gaps.h"
 #include "rank.h"
 #include "timeline.h"
 
@@ -63,6 +64,7 @@ struct moment {
 	bool folded;                     /* the end of a call: its start tells everything */
 	bool suspect, sampled, imported; /* its time; its source; its receive time is another collector's */
 	bool timed;                      /* its emitter gave the time */
+	bool counted;                    /* its observer numbers its events */
 	bool verified;                   /* the user */
 	bool borrowed;                   /* found by trace or session alone, see collect_others in timeline.c */
 	bool lacks_start;                /* the end of a call whose start was never seen: its time is the end's */
@@ -126,7 +128,9 @@ struct timeline {
 	struct unit *units;        /* in order of time */
 	struct moment **losses;    /* in moments; what the collector lost meanwhile, in order of time */
 	size_t loss_count;
-	struct filter *filter; /* of the last scan: what the coverage is about */
+	struct emitter_gaps gaps; /* what observers counted and nobody received */
+	bool gaps_unknown;        /* the range is too wide to look for them */
+	struct filter *filter;    /* of the last scan: what the coverage is about */
 	struct coverage coverage;
 };
 
@@ -149,6 +153,19 @@ enum status unit_arrange(struct timeline *timeline, struct unit *unit) MUST_CHEC
 
 /* Tells of calls without an end whose server stopped meanwhile; once all units are arranged. */
 enum status ends_explain(struct timeline *timeline, const struct scan *scan, struct error *error) MUST_CHECK;
+
+/* Finds what the units' observers counted and nobody received meanwhile. */
+enum status timeline_find_gaps(struct timeline *timeline, const struct scan *scan, struct error *error) MUST_CHECK;
+/* A gap in its place: when the last event before it was seen, corrected. */
+struct hole {
+	int64_t at;
+	const struct emitter_gap *gap;
+};
+/* The gaps of a unit's observers while it lasted, in order of time; in the arena. */
+enum status unit_find_holes(
+	struct timeline *timeline, const struct unit *unit, struct hole **holes, size_t *count) MUST_CHECK;
+/* Narrows each store of the scan to what lies between the first and the last moment from it, and so many seqs around. */
+void scan_narrow_to_moments(const struct timeline *timeline, struct scan *scan, uint64_t before, uint64_t behind);
 
 /* --- its steps, in this order; see each file --- */
 

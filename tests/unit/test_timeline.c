@@ -457,6 +457,31 @@ static void losses_of_the_collector_stand_in_place(void **state)
 	assert_true(before && loss && after && before < loss && loss < after);
 }
 
+static void what_an_observer_counted_and_nobody_received_stands_in_place(void **state)
+{
+	(void)state;
+	const struct {
+		const char *session, *number, *epoch, *tool;
+		int ms;
+	} events[] = {{"s-26", "7", "e1", "begins", 0}, {"other", "8", "e1", "of_others", 10},
+		{"s-26", "12", "e1", "goes_on", 2000}, {"other", "11", "e1", "late", 10},
+		{"s-26", "1", "e2", "anew", 3000}};
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		query_store_add(&fixture, "session_id", events[i].session, "observer.role", "gateway", "observer.name",
+			"gw-26", "observer.seq", events[i].number, "observer.epoch", events[i].epoch, "target.name",
+			events[i].tool, "time", at(events[i].ms), NULL);
+	query_store_add(&fixture, "kind", "heartbeat", "observer.role", "gateway", "observer.name", "gw-26",
+		"observer.epoch", "e2", "last_seq", "3", "time", at(3000), NULL);
+	fixture.recv_time = INT64_C(1795168800) * NS_PER_S + 4 * NS_PER_S;
+	query_store_commit(&fixture, false);
+	fixture.out.width = 120;
+	const char *text = shown("s-26", STATUS_OK);
+	const char *hole = strstr(text, "·· gateway gw-26 sent 2 that never came (its numbers 9 to 10) ··\n");
+	const char *end = strstr(text, "·· gateway gw-26 sent 2 that never came (its numbers 2 to 3) ··\n");
+	assert_true(hole && end);
+	assert_true(strstr(text, "begins") < hole && hole < strstr(text, "goes_on") && strstr(text, "anew") < end);
+}
+
 static void definitions_seen_first_are_one_line(void **state)
 {
 	(void)state;
@@ -649,6 +674,7 @@ int main(void)
 		cmocka_unit_test(questions_about_a_task_stand_under_its_call),
 		cmocka_unit_test(spans_that_bite_their_tail_make_no_tree),
 		cmocka_unit_test(losses_of_the_collector_stand_in_place),
+		cmocka_unit_test(what_an_observer_counted_and_nobody_received_stands_in_place),
 		cmocka_unit_test(definitions_seen_first_are_one_line),
 		cmocka_unit_test(a_call_that_an_observer_does_not_tell_of_is_marked),
 		cmocka_unit_test(a_call_whose_server_stopped_meanwhile_says_so),
