@@ -122,6 +122,16 @@ VERB(errors, "errors", READS, "[WORDS]", "Errors, the same ones together: since 
 	"--since, new says whether the first one of all that is stored lies in the range. JSON holds the stack.\n"
 	"  mcpledger errors --since 24h\n"
 	"  mcpledger errors server:deploy --sort first_seen")
+VERB(report, "report", READS, "usage|tools|credentials [WORDS]",
+	"Ready-made: who uses what, which tools fail, whose tokens",
+	"Of the last 30 days, unless --since says otherwise; -n is the rows of a section. usage: calls by tenant, "
+	"team, "
+	"user, agent and tool. tools: those that fail most, the slowest, and those that are known but were not called. "
+	"credentials: for each token who used it, from where, for which tools, its expiry and state; flagged first are "
+	"those used after they expired or were revoked, or by several users.\n"
+	"  mcpledger report usage --since 7d\n"
+	"  mcpledger report tools server:exchange-rates\n"
+	"  mcpledger report credentials user:chloe@example.com")
 VERB(stats, "stats", READS, "[WORDS]", "Figures of the store, or of calls by field",
 	"Without --by: events, blocks and bytes of the store. With --by FIELD[,FIELD]: calls that the words match, by "
 	"outcome, with durations and bytes. Only tool calls are counted unless the words or --by name a kind.\n"

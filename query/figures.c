@@ -92,6 +92,8 @@ static struct cell figure_cell(const struct figures *figures, const struct figur
 		return part->field ? cell_text(text_of(field_info(part->field)->path)) : cell_none();
 	case FIGURE_OTHER:
 		return cell_number(0);
+	case FIGURE_WORD:
+		return cell_text(text_of(column->word));
 	case FIGURE_ERROR_RATE:
 		return cell_rate(group);
 	case FIGURE_P50:
@@ -286,46 +288,66 @@ static enum status put_group(struct sheet *sheet, const struct figures *figures,
 	return status;
 }
 
-/* How many groups are shown; the others are folded, or the coverage says that there are more. */
-static enum status cut(struct counting *counting, size_t *shown)
+/* Brings the groups that are rows to the front; returns how many. */
+static size_t choose(const struct figures *figures, struct tally_group **groups, size_t count)
+{
+	size_t chosen = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct tally_group *group = groups[i];
+		if (figures->shows && !figures->shows(figures->context, group))
+			continue;
+		groups[i] = groups[chosen];
+		groups[chosen++] = group;
+	}
+	return chosen;
+}
+
+/* How many of the groups are shown; the others are folded, or the coverage says that there are more. */
+static enum status cut(struct counting *counting, size_t *count)
 {
 	const struct option_limit *limit = &counting->cli->options.limit;
 	uint64_t max = limit->given ? limit->number : counting->figures->limit;
-	size_t count = 0;
-	(void)tally_groups(counting->tally, &count);
-	*shown = max > 0 && max < count ? max : count;
-	if (*shown == count)
+	if (max == 0 || *count <= max)
 		return STATUS_OK;
+	*count = (size_t)max;
 	if (counting->figures->folds)
-		return tally_fold(counting->tally, *shown);
-	counting->coverage.more = true;
+		return tally_fold(counting->tally, *count);
+	counting->coverage.more = !counting->figures->tops;
 	return STATUS_OK;
+}
+
+enum status figures_put_rows(struct counting *counting, struct sheet *sheet)
+{
+	const struct figures *figures = counting->figures;
+	size_t count = 0;
+	struct tally_group **groups = tally_groups(counting->tally, &count);
+	count = choose(figures, groups, count);
+	enum status status = sort_groups(counting, count, by_cell);
+	if (status == STATUS_OK)
+		status = cut(counting, &count);
+	if (status == STATUS_OK && figures->newest_last && counting->cli->options.sort == NULL)
+		status = sort_groups(counting, count, by_cell_rising);
+	for (size_t i = 0; i < count && status == STATUS_OK; i++)
+		status = put_group(sheet, figures, groups[i], false);
+	struct tally_group *other = tally_other(counting->tally);
+	if (status == STATUS_OK && other->events > 0 && figures->shows == NULL)
+		status = put_group(sheet, figures, other, true);
+	return status;
+}
+
+void figures_begin(struct counting *counting, struct sheet_column columns[FIGURES_COLUMNS_MAX], struct sheet *sheet)
+{
+	struct cli *cli = counting->cli;
+	make_columns(counting, columns);
+	sheet_begin(sheet, &cli->out, cli->options.output, columns, counting->figures->column_count);
 }
 
 enum status figures_put(struct counting *counting)
 {
-	const struct figures *figures = counting->figures;
-	struct cli *cli = counting->cli;
 	struct sheet_column columns[FIGURES_COLUMNS_MAX];
 	struct sheet sheet;
-	size_t count = 0;
-	size_t shown = 0;
-	(void)tally_groups(counting->tally, &count);
-	enum status status = sort_groups(counting, count, by_cell);
-	if (status == STATUS_OK)
-		status = cut(counting, &shown);
-	if (status == STATUS_OK && figures->newest_last && cli->options.sort == NULL)
-		status = sort_groups(counting, shown, by_cell_rising);
-	if (status != STATUS_OK)
-		return status;
-	struct tally_group *other = tally_other(counting->tally);
-	struct tally_group **groups = tally_groups(counting->tally, &count);
-	make_columns(counting, columns);
-	sheet_begin(&sheet, &cli->out, cli->options.output, columns, figures->column_count);
-	for (size_t i = 0; i < shown && status == STATUS_OK; i++)
-		status = put_group(&sheet, figures, groups[i], false);
-	if (other->events > 0 && status == STATUS_OK)
-		status = put_group(&sheet, figures, other, true);
+	figures_begin(counting, columns, &sheet);
+	enum status status = figures_put_rows(counting, &sheet);
 	return status == STATUS_OK ? sheet_end(&sheet, &counting->coverage) : status;
 }
 
@@ -423,10 +445,15 @@ enum status figures_count(struct counting *counting)
 	return status == STATUS_OK ? coverage_collect(&counting->scan, &counting->coverage, error) : status;
 }
 
-enum exit_code figures_close(struct counting *counting, enum status status)
+void figures_finish(struct counting *counting)
 {
 	tally_destroy(&counting->tally);
 	once_destroy(&counting->once);
+}
+
+enum exit_code figures_close(struct counting *counting, enum status status)
+{
+	figures_finish(counting);
 	if (status == STATUS_CANCELLED)
 		return EXIT_FOUND;
 	if (status != STATUS_OK)

@@ -46,6 +46,7 @@ enum figure {
 	FIGURE_SET_COUNT,   /* how often it has `word` */
 	FIGURE_SAMPLE,      /* the sample `index` */
 	FIGURE_SAMPLE_TIME, /* when its event was */
+	FIGURE_WORD,        /* `word`, the same in each row */
 	FIGURE_OWN,         /* what the verb's `own` makes */
 };
 
@@ -66,7 +67,10 @@ struct figures {
 	bool once;                /* a call that several observers tell of counts once */
 	bool keeps_reports_apart; /* the groups tell observers apart, or events are not about calls */
 	bool folds;     /* groups beyond -n are one row "(other)", else they are left out and the coverage says so */
+	bool tops;      /* but nothing is missed: the first ones are all that is asked for */
 	uint64_t limit; /* without -n; 0: all */
+	/* Which groups are rows; NULL: all. */
+	bool (*shows)(void *context, struct tally_group *group);
 	/* The cells of FIGURE_OWN; may be NULL.  Texts live as long as the context. */
 	struct cell (*own)(void *context, struct tally_group *group, const struct figure_column *column);
 	void *context;
@@ -87,9 +91,14 @@ struct counting {
 enum status figures_open(struct cli *cli, const struct figures *figures, struct counting *counting) MUST_CHECK;
 /* Counts into a new tally, and collects the coverage. */
 enum status figures_count(struct counting *counting) MUST_CHECK;
-/* Puts the groups of the tally. */
+/* Puts the groups of the tally as a whole answer. */
 enum status figures_put(struct counting *counting) MUST_CHECK;
-/* Frees the tally, puts the coverage or the error into messages, and says how the verb ends. */
+/* Begins a sheet with the columns, which must outlive it; puts the rows into one with the same columns. */
+void figures_begin(struct counting *counting, struct sheet_column columns[FIGURES_COLUMNS_MAX], struct sheet *sheet);
+enum status figures_put_rows(struct counting *counting, struct sheet *sheet) MUST_CHECK;
+/* Frees what a counting holds. */
+void figures_finish(struct counting *counting);
+/* The same, puts the coverage or the error into messages, and says how the verb ends. */
 enum exit_code figures_close(struct counting *counting, enum status status);
 /* All of it. */
 enum exit_code figures_run(struct cli *cli, const struct figures *figures);

@@ -120,6 +120,31 @@ static enum status follow_path(const struct column *column, const struct path *p
 	return status;
 }
 
+/* --- addresses --- */
+
+/* "10.0.0.9:51234" and "[::1]:80" without the port; an address without one, and any other text, as it is. */
+static struct text host_of(struct text text)
+{
+	size_t at = text.len;
+	while (at > 0 && text.at[at - 1] >= '0' && text.at[at - 1] <= '9')
+		at--;
+	if (at < 2 || at == text.len || text.at[at - 1] != ':')
+		return text;
+	struct text host = {text.at, at - 1};
+	bool bracketed = host.at[0] == '[' && host.at[host.len - 1] == ']';
+	if (bracketed)
+		return (struct text){host.at + 1, host.len - 2};
+	return memchr(host.at, ':', host.len) ? text : host; /* an IPv6 address ends in digits, too */
+}
+
+static const struct text *cut_ports(const struct column *column, struct arena *arena)
+{
+	struct text *hosts = arena_alloc(arena, column->entry_count * sizeof(*hosts));
+	for (uint32_t code = 1; hosts && code < column->entry_count; code++)
+		hosts[code] = host_of(column->entries[code]);
+	return hosts;
+}
+
 static enum status read_field(const struct tally_value *value, struct block *block, struct arena *arena,
 	struct tally_coded_field *field, const uint32_t **codes, uint32_t *limit)
 {
@@ -140,9 +165,9 @@ static enum status read_field(const struct tally_value *value, struct block *blo
 		*codes = made;
 		return status;
 	}
-	field->texts = column.entries;
+	field->texts = value->host ? cut_ports(&column, arena) : column.entries;
 	*codes = column.codes;
-	return STATUS_OK;
+	return field->texts ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 static enum status read_fields(

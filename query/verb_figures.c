@@ -21,6 +21,7 @@ enum { FIGURES_LIMIT = 100 };
 	{                                                                                                              \
 		.fields = { FIELD_ERROR_MESSAGE, FIELD_OUTCOME_REASON, FIELD_ERROR_TYPE }                              \
 	}
+#define VALUE_PEER      {.fields = {FIELD_NET_PEER}, .host = true}
 #define VALUE(field)                                                                                                   \
 	{                                                                                                              \
 		.fields = { field }                                                                                    \
@@ -181,7 +182,7 @@ static const struct figures principals = {
 		.key_count = 2,
 		.sets = {VALUE(FIELD_USER_KIND), VALUE(FIELD_USER_TEAM), VALUE_EFFECT, VALUE_TOOL,
 			VALUE(FIELD_SERVER_NAME), VALUE(FIELD_AGENT_NAME), VALUE(FIELD_CLIENT_NAME),
-			{.fields = {FIELD_OAUTH_TOKEN_ID, FIELD_CREDENTIAL_ID}}, VALUE(FIELD_NET_PEER),
+			{.fields = {FIELD_OAUTH_TOKEN_ID, FIELD_CREDENTIAL_ID}}, VALUE_PEER,
 			VALUE(FIELD_DELEGATION), VALUE(FIELD_MARKS_USER_TRUST), VALUE_PRINCIPAL},
 		.set_count = 12,
 		.times = true,
@@ -228,7 +229,7 @@ static const struct figures auth = {
 			 {.fields = {FIELD_RESULT, FIELD_OUTCOME_DECISION, FIELD_VERDICT}},
 			 {.fields = {FIELD_REASON, FIELD_OUTCOME_REASON, FIELD_WWW_ERROR, FIELD_ERROR_TYPE}}},
 		.key_count = 7,
-		.sets = {VALUE(FIELD_SERVER_NAME), VALUE_TOOL, VALUE(FIELD_OAUTH_TOKEN_ID), VALUE(FIELD_NET_PEER),
+		.sets = {VALUE(FIELD_SERVER_NAME), VALUE_TOOL, VALUE(FIELD_OAUTH_TOKEN_ID), VALUE_PEER,
 			VALUE(FIELD_WWW_ERROR), VALUE(FIELD_SCOPES_REQUIRED),
 			{.fields = {FIELD_HTTP_STATUS, FIELD_OUTCOME_HTTP_STATUS}}},
 		.set_count = 7,
