@@ -5,7 +5,7 @@
 #include "printable.h"
 #include "prose.h"
 
-enum { WIDTH_MIN = 60, WIDTH_MAX = 100, VERB_COLUMNS = 34, OPTION_COLUMNS = 26 };
+enum { WIDTH_MIN = 60, WIDTH_MAX = 100, VERB_COLUMNS = 35, OPTION_COLUMNS = 26 };
 
 /* --- parts --- */
 
@@ -103,7 +103,7 @@ void help_put_usage(struct buf *out, unsigned width)
 		else
 			buf_printf(out, "\n%s:\n", verb->summary);
 	}
-	buf_put_byte(out, '\n');
+	buf_put_string(out, "\nmcpledger help VERB shows a verb's own options, and examples.\n\n");
 	put_options_of_all(out, width);
 	put_exits(out, width);
 }

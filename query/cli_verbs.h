@@ -21,7 +21,7 @@ VERB(timeline, "timeline", READS, "ID | WORDS", "What happened in a piece of wor
 	"  mcpledger timeline 92c19ee4-850d-4447-af89-a3c5547ceeeb\n"
 	"  mcpledger timeline '\"partner check\"'\n"
 	"  mcpledger timeline user:chloe@example.com --since yesterday")
-VERB(sessions, "sessions", READS, "[WORDS]", "Pieces of work: who did how much, for how long, newest last",
+VERB(sessions, "sessions", READS, "[WORDS]", "Pieces of work: who, how much, how long",
 	"A piece of work is what the first of these holds together: the conversation (also by way of its turn), the "
 	"session, the trace. Where an event has none, the same user, OAuth client, client program and server make one "
 	"until nothing happens for 30 minutes; that is marked as inferred. With WORDS, those are shown in which the "
@@ -53,13 +53,12 @@ VERB(related, "related", READS, "ID | TEXT", "What has to do with an event, and 
 	"  mcpledger related 42\n"
 	"  mcpledger related 0192f3c2-7b1e-7cc0-9d6a-0f3b5a1c2d3e -n 20\n"
 	"  mcpledger related OPS-102 --since 30d")
-VERB(auth, "auth", READS, "[WORDS]", "Logins, tokens and denied calls: who, how, with what result",
+VERB(auth, "auth", READS, "[WORDS]", "Logins, tokens and denied calls",
 	"Events of kind auth, and calls that were denied, by principal, client, step, method, result and reason; "
 	"denials stand first.\n"
 	"  mcpledger auth --since 7d\n"
 	"  mcpledger auth user:ana@example.com verdict:denied")
-VERB(definitions, "definitions", READS, "[TOOL | WORDS]",
-	"What tools said they do, since when, and what a change broke",
+VERB(definitions, "definitions", READS, "[TOOL | WORDS]", "What tools said they do, and what changed",
 	"Each version of a tool's definition that was announced, with what differs from the one before: description, "
 	"parameters, hints. CALLS are those that saw it, by the digest they name, else by their time; FAILED those "
 	"that "
@@ -81,8 +80,7 @@ VERB(diff, "diff", READS, "WORDS", "What somebody did that they never did before
 	"  mcpledger diff user:chloe@example.com --baseline 30d\n"
 	"  mcpledger diff agent:release-helper --since 1d --baseline 7d\n"
 	"  mcpledger diff user:chloe@example.com --since 4d -o json")
-VERB(first_seen, "first-seen", READS, "[FIELD,…] [WORDS]",
-	"When each server, tool, user, … was seen for the first time",
+VERB(first_seen, "first-seen", READS, "[FIELD,…] [WORDS]", "What was seen for the first time, and when",
 	"The newest first. FIELD names what is looked at, such as token or user,tool (pairs); without it: servers, "
 	"their "
 	"tools and versions, users, agents, clients, which user on which server and with which tool. Other WORDS are a "
@@ -92,7 +90,7 @@ VERB(first_seen, "first-seen", READS, "[FIELD,…] [WORDS]",
 	"  mcpledger first-seen\n"
 	"  mcpledger first-seen user,tool --since 2d\n"
 	"  mcpledger first-seen net.user_agent server:tickets --since 5d --baseline 30d")
-VERB(disagreements, "disagreements", READS, "[WORDS]", "Calls that client, gateway and server tell differently",
+VERB(disagreements, "disagreements", READS, "[WORDS]", "Calls that their observers tell differently",
 	"A call that several observers report is one; here are those of which they say different things: the verdict, "
 	"how "
 	"long it took, the result, the parameters, the user, or that one of them, which tells of other such calls, "
@@ -102,22 +100,22 @@ VERB(disagreements, "disagreements", READS, "[WORDS]", "Calls that client, gatew
 	"  mcpledger disagreements server:payments --since 7d -o ndjson")
 
 GROUP("Figures")
-VERB(tools, "tools", READS, "[WORDS]", "Tools: calls, failures, durations, who uses them",
+VERB(tools, "tools", READS, "[WORDS]", "Tools: calls, failures, durations, users",
 	"One row for each tool of each server. A call that client, gateway and server tell of counts once. Effect is "
 	"what it does to the world, as its definition claims or an operator said. JSON also has users, versions, "
 	"digests of definitions and the latest error.\n"
 	"  mcpledger tools --since 7d --sort error_rate\n"
 	"  mcpledger tools server:billing")
-VERB(servers, "servers", READS, "[WORDS]", "Servers: versions, state, tools, calls, failures",
+VERB(servers, "servers", READS, "[WORDS]", "Servers: versions, state, calls, failures",
 	"One row for each server name; state is that of the latest lifecycle event.\n"
 	"  mcpledger servers\n"
 	"  mcpledger servers --since 1h --sort errors")
-VERB(principals, "principals", READS, "[WORDS]", "Who acted: people, workloads and OAuth clients, and what they did",
+VERB(principals, "principals", READS, "[WORDS]", "Who acted: people, workloads, OAuth clients",
 	"One row for each user; where events have none, for each workload or OAuth client. Trust is claimed unless an "
 	"emitter that may assert identities vouched for all (verified) or some (mixed) of the events.\n"
 	"  mcpledger principals --sort refused\n"
 	"  mcpledger principals tool:create_refund")
-VERB(errors, "errors", READS, "[WORDS]", "Errors, the same ones together: since when, how often, one message and stack",
+VERB(errors, "errors", READS, "[WORDS]", "Errors, the same ones together, since when",
 	"Errors with the same digest of their stack are one row, others those of the same type, server and tool. With "
 	"--since, new says whether the first one of all that is stored lies in the range. JSON holds the stack.\n"
 	"  mcpledger errors --since 24h\n"
@@ -146,7 +144,7 @@ VERB(export, "export", READS, "", "All events as NDJSON, in order of arrival",
 	"  mcpledger export --tenant demo --since 7d | gzip > demo.ndjson.gz")
 
 GROUP("Send")
-VERB(import, "import", ALONE, "[FILE|-]", "Send exported or recorded events to a collector",
+VERB(import, "import", ALONE, "[FILE|-]", "Send exported or recorded events",
 	"Lines of export, or native events. What the collector has already is left out, so an import that broke off "
 	"can "
 	"be run again. With a tokens file it needs a token of scope admin. The collector is the one at --url, by "
@@ -175,7 +173,7 @@ VERB(completion, "completion", ALONE, "bash|zsh|fish", "The completion script of
 	"  mcpledger completion zsh > ~/.zfunc/_mcpledger\n"
 	"  mcpledger completion fish > ~/.config/fish/completions/mcpledger.fish\n"
 	"The folder for zsh has to stand in its fpath, before compinit.")
-VERB(help, "help", ALONE, "[VERB|query]", "This text, all about a verb, or the search language",
+VERB(help, "help", ALONE, "[VERB|query]", "This text, a verb, or the search language",
 	"  mcpledger help\n"
 	"  mcpledger help search\n"
 	"  mcpledger help query")
