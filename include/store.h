@@ -122,6 +122,10 @@ void store_reader_park(struct store_reader *reader);
 const char *store_reader_id(const struct store_reader *reader);
 uint64_t store_reader_next_seq(const struct store_reader *reader);  /* one past the newest event */
 uint64_t store_reader_first_seq(const struct store_reader *reader); /* of the oldest event still there */
+/* A copy without the newest segment: later events than its newest one were stored, and are not here. */
+bool store_reader_ends_early(const struct store_reader *reader);
+/* A backup that was broken off, or is being made: see store_backup_run. */
+bool store_reader_is_unfinished(const struct store_reader *reader);
 /* State of the active segment. STATUS_NOT_FOUND. */
 enum status store_reader_state(struct store_reader *reader, const char *name, struct buf *out) MUST_CHECK;
 
@@ -163,5 +167,29 @@ struct store_figures {
 	int64_t oldest_recv_time, newest_recv_time;                     /* 0: no events */
 };
 enum status store_reader_figures(struct store_reader *reader, struct store_figures *figures) MUST_CHECK;
+
+/* --- backup: one call for a whole backup; any process, while the store is written, rolled over and pruned --- */
+
+#define STORE_BACKUP_INCOMPLETE "backup.incomplete"
+
+struct store_backup {
+	uint64_t first_seq, next_seq;                    /* what the backup holds */
+	unsigned segments, copied;                       /* all that the store has, and those that were copied now */
+	unsigned kept;                                   /* only the backup still has */
+	uint64_t bytes;                                  /* copied */
+	uint64_t blocks, tail_chunks, payloads, damaged; /* looked at in what was copied; damaged: in the store, too */
+	char store_id[STORE_ID_BYTES];
+};
+typedef void store_backup_progress(void *context, const struct store_backup *so_far);
+
+/*
+ * Copies the store in `from`, up to some moment of the call, into the directory `to`: a new or empty one, or one with an
+ * earlier or broken-off backup of the same store, which it then completes.  What was copied is verified.  Until all is
+ * done, `to` holds backup.incomplete; then backup.json.  keys/ is not copied.  progress may be NULL.
+ * STATUS_INVALID: `to` is something else; STATUS_HELD: it is in use; STATUS_DAMAGED: the copy is not as the store;
+ * STATUS_NOT_FOUND, _UNSUPPORTED, _DENIED, _NO_SPACE, _IO, _BUSY: the store is written, and its lock file cannot be used.
+ */
+enum status store_backup_run(const char *from, const char *to, store_backup_progress *progress, void *context,
+	struct store_backup *result, struct error *error) MUST_CHECK;
 
 #endif

@@ -60,8 +60,8 @@ static bool is_store(const char *dir)
 	return len > 0 && (size_t)len < sizeof(path) && access(path, R_OK) == 0;
 }
 
-/* Where the store is when nobody says so; the same places where the daemon puts it. */
-static const char *default_dir(struct arena *arena)
+/* The same places where the daemon puts it. */
+const char *cli_default_dir(struct cli *cli)
 {
 	static const char system_dir[] = "/var/lib/mcpledger";
 	const char *set = getenv("MCPLEDGER_STORE_DIR");
@@ -76,7 +76,7 @@ static const char *default_dir(struct arena *arena)
 				    : snprintf(path, sizeof(path), "%s/.local/state/mcpledger", home ? home : "");
 	if (len < 0 || (size_t)len >= sizeof(path))
 		return system_dir;
-	struct text copy = arena_copy(arena, (struct text){path, (size_t)len});
+	struct text copy = arena_copy(&cli->arena, (struct text){path, (size_t)len});
 	return copy.at ? copy.at : system_dir;
 }
 
@@ -102,7 +102,7 @@ enum status cli_open(struct cli *cli)
 	if (cli->reader_count > 0)
 		return STATUS_OK;
 	if (data->count == 0)
-		return open_store(cli, default_dir(&cli->arena));
+		return open_store(cli, cli_default_dir(cli));
 	for (size_t i = 0; i < data->count && status == STATUS_OK; i++)
 		status = open_store(cli, data->items[i]);
 	return status;

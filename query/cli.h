@@ -45,6 +45,8 @@ enum exit_code cli_misuse(struct cli *cli, const char *text);
 enum status cli_open(struct cli *cli) MUST_CHECK;
 /* The filter that the words and --match-file describe. */
 enum status cli_filter(struct cli *cli, struct filter *filter) MUST_CHECK;
+/* Where the store is when no --data says so. */
+const char *cli_default_dir(struct cli *cli);
 /* The scan that --since, --until, --time and --tenant describe, over the open stores. */
 enum status cli_scan(struct cli *cli, struct scan *scan) MUST_CHECK;
 /* Puts into messages what --explain asks for, once the verb has run. */

@@ -6,13 +6,13 @@
  *         (as_of for --as-of).  HERE: it says how this process works.
  * verbs   that take it, between spaces; "" = all that read, "* x " = these and x.  Others refuse it.
  */
-OPTION(data, "data", 0, LIST, HERE, "DIR", "",
+OPTION(data, "data", 0, LIST, HERE, "DIR", "* backup ",
 	"a store's directory, live or copied; may be repeated. Default: $MCPLEDGER_STORE_DIR, /var/lib/mcpledger, "
 	"~/.local/state/mcpledger")
 OPTION(url, "url", 0, STRING, HERE, "URL", "* demo import ",
 	"ask a running collector instead of reading a directory (times are then UTC); unix:/path for a socket")
 OPTION(token_file, "token-file", 0, STRING, HERE, "FILE", "* demo import ", "holds the token for the collector")
-OPTION(output, "output", 'o', FORMAT, ASKED, "FORMAT", "", "table (default), json, ndjson or csv")
+OPTION(output, "output", 'o', FORMAT, ASKED, "FORMAT", "* backup ", "table (default), json, ndjson or csv")
 OPTION(limit, "limit", 'n', LIMIT, ASKED, "N", "", "at most N, the newest or largest; 0: all")
 OPTION(since, "since", 0, STRING, ASKED, "TIME", "",
 	"the event's time: 2026-11-20T10:00:00Z, 2026-11-20, 2h (ago), yesterday; or that of the first or last event a "
@@ -38,7 +38,7 @@ OPTION(match_file, "match-file", 0, STRING, HERE, "FILE",
 	"only events that hold one of the indicators in this file, one a line: names, phrases, hashes, addresses")
 OPTION(explain, "explain", 0, FLAG, ASKED, NULL, "",
 	"tell on stderr, after the answer, which blocks were read, why the others were not, and the time it took")
-OPTION(quiet, "quiet", 'q', FLAG, ASKED, NULL, "* demo import ", "no coverage, no progress")
+OPTION(quiet, "quiet", 'q', FLAG, ASKED, NULL, "* backup demo import ", "no coverage, no progress")
 OPTION(scopes, "scopes", 0, STRING, HERE, "SCOPE,…", " token ", "of ingest, read, admin, assert")
 OPTION(token_tenants, "tenants", 0, STRING, HERE, "NAME,…", " token ",
 	"tenants the token may see or send for (default: all)")

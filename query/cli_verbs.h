@@ -142,6 +142,16 @@ VERB(export, "export", READS, "", "All events as NDJSON, in order of arrival",
 	"The same bytes for the same store. Coverage and damage are told on stderr.\n"
 	"  mcpledger export --data ./mcpledger-data > events.ndjson\n"
 	"  mcpledger export --tenant demo --since 7d | gzip > demo.ndjson.gz")
+VERB(backup, "backup", ALONE, "DIR", "Copy a store, also while a collector writes it",
+	"DIR is a new or empty directory, or one with an earlier backup of the same store, to which only what is new "
+	"is "
+	"added; a backup that was broken off is finished so. What was copied is read again and its checksums are "
+	"compared. The backup is a store: --data DIR reads it. Not copied are the keys in keys/ (for new payload "
+	"digests "
+	"and for finding duplicates; reading needs none of them): keep them apart. Until a backup is whole, DIR holds "
+	"the file backup.incomplete. A backup is made from the directory, on the collector's machine, by its owner.\n"
+	"  mcpledger backup /srv/backup/mcpledger\n"
+	"  mcpledger backup /media/evidence/case-17 --data ./mcpledger-data")
 
 GROUP("Send")
 VERB(import, "import", ALONE, "[FILE|-]", "Send exported or recorded events",

@@ -10,8 +10,8 @@
 bool coverage_complete(const struct coverage *coverage)
 {
 	return !coverage->more && coverage->expired == 0 && coverage->missing == 0 && coverage->damages == 0 &&
-	       coverage->losses == 0 && coverage->restarts == 0 && coverage->sampled == 0 &&
-	       (!coverage->wide || (coverage->redacted == 0 && coverage->cut == 0));
+	       coverage->ends_at == 0 && !coverage->unfinished && coverage->losses == 0 && coverage->restarts == 0 &&
+	       coverage->sampled == 0 && (!coverage->wide || (coverage->redacted == 0 && coverage->cut == 0));
 }
 
 void coverage_add_gap(struct coverage *coverage, uint64_t first, uint64_t last)
@@ -193,8 +193,13 @@ enum status coverage_collect(const struct scan *scan, struct coverage *coverage,
 	enum status status = collect_marks(scan, coverage, error);
 	if (status == STATUS_OK)
 		status = collect_losses(scan, coverage, error);
-	for (size_t i = 0; status == STATUS_OK && i < scan->store_count; i++)
+	for (size_t i = 0; status == STATUS_OK && i < scan->store_count; i++) {
+		const struct store_reader *reader = scan->stores[i].reader;
 		status = add_expired(scan, &scan->stores[i], coverage);
+		if (store_reader_ends_early(reader))
+			coverage->ends_at = store_reader_next_seq(reader) - 1;
+		coverage->unfinished = coverage->unfinished || store_reader_is_unfinished(reader);
+	}
 	return status;
 }
 
@@ -211,7 +216,12 @@ void coverage_put_json(struct buf *out, const struct coverage *coverage)
 	for (uint64_t i = 0; i < shown; i++)
 		buf_printf(out, "%s{\"first_seq\":%" PRIu64 ",\"last_seq\":%" PRIu64 "}", i ? "," : "",
 			coverage->gap[i].first, coverage->gap[i].last);
-	buf_put_string(out, "],\"damaged\":[");
+	buf_put_string(out, "],\"ends_at\":");
+	if (coverage->ends_at)
+		buf_put_uint(out, coverage->ends_at);
+	else
+		buf_put_string(out, "null");
+	buf_printf(out, ",\"unfinished\":%s,\"damaged\":[", coverage->unfinished ? "true" : "false");
 	shown = coverage->damages < COVERAGE_SHOWN_MAX ? coverage->damages : COVERAGE_SHOWN_MAX;
 	for (uint64_t i = 0; i < shown; i++)
 		buf_printf(out, "%s{\"segment\":\"%s\",\"first_seq\":%" PRIu64 ",\"events\":%u}", i ? "," : "",
@@ -257,6 +267,12 @@ void coverage_put_text(struct buf *out, const struct coverage *coverage)
 	for (uint64_t i = 0; i < coverage->damages && i < COVERAGE_SHOWN_MAX; i++)
 		buf_printf(out, "  %u events can't be read: block %" PRIu64 " of %s is damaged.\n",
 			coverage->damage[i].count, coverage->damage[i].first_seq, coverage->damage[i].segment);
+	if (coverage->ends_at)
+		buf_printf(out,
+			"  The store goes on behind seq %" PRIu64 ", but this copy does not have its newest segment.\n",
+			coverage->ends_at);
+	if (coverage->unfinished)
+		buf_put_string(out, "  This is a backup that was not finished: run it again.\n");
 	if (coverage->losses)
 		buf_printf(out, "  The collector lost %" PRIu64 " %s (op:drop,gap,full tells why).\n",
 			coverage->dropped, events_word(coverage->dropped));

@@ -30,6 +30,8 @@ struct coverage {
 	struct coverage_gap gap[COVERAGE_SHOWN_MAX];
 	uint64_t damages; /* blocks that can't be read; the first ones: */
 	struct coverage_damage damage[COVERAGE_SHOWN_MAX];
+	uint64_t ends_at; /* the last seq that is here of a copy without its newest segment; 0: none is such a copy */
+	bool unfinished;  /* a backup that was not finished */
 	uint64_t dropped; /* events that the collector says it lost */
 	uint64_t losses;  /* entries of the ledger that say so */
 	uint64_t restarts;

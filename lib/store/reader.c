@@ -435,3 +435,24 @@ uint64_t store_reader_first_seq(const struct store_reader *reader)
 {
 	return reader->live.count ? reader->live.items[0]->first_seq : reader->next_seq;
 }
+
+/* The mark comes after the next segment: when we see it, a whole store has the next one in its directory. */
+bool store_reader_ends_early(const struct store_reader *reader)
+{
+	uint64_t *seqs = NULL;
+	size_t count = 0;
+	if (reader->live.count == 0)
+		return false;
+	const struct reader_segment *newest = reader->live.items[reader->live.count - 1];
+	if (!newest->head_known || !newest->head.sealed || files_list_segments(reader->dir, &seqs, &count) != STATUS_OK)
+		return false;
+	bool last = count == 0 || seqs[count - 1] <= newest->first_seq;
+	free(seqs);
+	return last;
+}
+
+bool store_reader_is_unfinished(const struct store_reader *reader)
+{
+	char path[PATH_MAX];
+	return files_path(reader->dir, STORE_BACKUP_INCOMPLETE, path) == STATUS_OK && access(path, F_OK) == 0;
+}
