@@ -16,8 +16,11 @@
 GROUP("Investigate")
 VERB(timeline, "timeline", READS, "ID | WORDS", "What happened in a piece of work, in order",
 	"ID is that of a session, conversation, trace or call; all of the same piece of work is shown. WORDS are those "
-	"of a "
-	"search: the pieces of work are shown in which it finds something.\n"
+	"of a search: what it finds is shown, each in its piece of work.\n"
+	"A call that client, gateway and server report is one line; what they tell differently stands below it (≠). A "
+	"call "
+	"that was made again right after it failed is one line with its attempts. Times are corrected where a clock is "
+	"off by more than 2 seconds, and the head says so.\n"
 	"  mcpledger timeline 92c19ee4-850d-4447-af89-a3c5547ceeeb\n"
 	"  mcpledger timeline '\"partner check\"'\n"
 	"  mcpledger timeline user:chloe@example.com --since yesterday")

@@ -567,8 +567,8 @@ static enum status collect_losses(struct timeline *timeline, const struct scan *
 	losses.until = end < INT64_MAX ? end + 1 : end;
 	losses.by_recv_time = false;
 	losses.tenants = NULL; /* a loss concerns every tenant, and holds no tenant's data */
-	enum status status =
-		filter_parse(TEXT("kind:ledger op:drop,gap,full,start"), 0, &timeline->arena, &filter, error);
+	enum status status = filter_parse(
+		TEXT("kind:ledger op:drop,gap,full,start,clock_jump"), 0, &timeline->arena, &filter, error);
 	scan_narrow_to_moments(timeline, &losses, 0, LOSS_TOLD_SEQS);
 	if (status == STATUS_OK && losses.since < losses.until)
 		status = timeline_collect_more(timeline, &losses, &filter, error);

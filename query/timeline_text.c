@@ -558,6 +558,12 @@ static void put_foot(const struct timeline *timeline, struct output *out, bool c
 	if (timeline->truncated)
 		buf_printf(&out->text, "Only the first %d events are shown: narrow it down with --since and --until.\n",
 			TIMELINE_MOMENTS_MAX);
+	if (timeline->more_ids)
+		buf_put_string(&out->text, "There are too many sessions and traces to look for all that others "
+					   "reported of these calls.\n");
+	if (timeline->units && timeline->searched)
+		buf_put_string(
+			&out->text, "Only what matches is shown; mcpledger timeline ID shows the whole of it.\n");
 	if (timeline->units)
 		buf_put_string(&out->text, "All about a line: mcpledger show SEQ\n");
 }
