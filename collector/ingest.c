@@ -270,10 +270,12 @@ static void put_reject(struct batch *batch, const struct json_piece *piece, cons
 	buf_put(&batch->rejects, &reject, sizeof(reject));
 }
 
-/* Who sends: the credential, or without one the address. */
+/* Who sends: the credential, or without one the address; over UDP anybody can claim any, so there all are one. */
 static uint64_t owner_of(const struct ingest_worker *worker, const struct ingest_request *request)
 {
-	struct text name = request->emitter.len ? request->emitter : request->peer;
+	struct text name = request->emitter.len            ? request->emitter
+			   : request->source == SOURCE_UDP ? text_of(source_name(SOURCE_UDP))
+							   : request->peer;
 	uint64_t hash = siphash(worker->ingest->parts.identity->key, name.len ? name.at : "", name.len);
 	return hash ? hash : 1;
 }

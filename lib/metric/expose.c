@@ -18,9 +18,14 @@
 
 #define OVERFLOW_LABEL "otel_metric_overflow"
 
+enum { LABELS_BYTES_MAX = METRIC_LABELS_MAX * (2 * METRIC_LABEL_BYTES_MAX + 256) };
+
 struct exposition {
 	struct buf *out;
 	enum metric_format format;
+	/* of the series at hand: its labels; of the family: the bounds of its buckets */
+	struct buf labels;
+	char bounds[METRIC_BOUNDS_MAX + 1][32];
 };
 
 static void put_escaped(struct buf *out, struct text text, bool quotes)
@@ -53,32 +58,48 @@ static void put_real(struct buf *out, double value)
 	}
 }
 
-static void put_label(struct buf *out, bool *first, const char *name, struct text value)
+static void put_label(struct buf *labels, const char *name, struct text value)
 {
-	buf_put_byte(out, *first ? '{' : ',');
-	*first = false;
-	buf_put_string(out, name);
-	buf_put_string(out, "=\"");
-	put_escaped(out, value, true);
-	buf_put_byte(out, '"');
+	if (labels->len)
+		buf_put_byte(labels, ',');
+	buf_put_string(labels, name);
+	buf_put_string(labels, "=\"");
+	put_escaped(labels, value, true);
+	buf_put_byte(labels, '"');
 }
 
-/* Name, suffix and labels of one sample, up to the space before its value. */
-static void put_sample(struct buf *out, const struct metric_series *series, const char *suffix, const char *le)
+/* A histogram shows the labels of a series in each of its samples: they are rendered once. */
+static void render_labels(struct exposition *to, const struct metric_series *series)
 {
 	const struct metric_family *family = series->family;
-	bool first = true;
-	buf_put_string(out, family->info.name);
-	buf_put_string(out, suffix);
+	buf_clear(&to->labels);
 	if (series == family->overflow)
-		put_label(out, &first, OVERFLOW_LABEL, TEXT("true"));
+		put_label(&to->labels, OVERFLOW_LABEL, TEXT("true"));
 	else
 		for (size_t i = 0; i < family->info.label_count; i++)
 			if (series->values[i].len)
-				put_label(out, &first, family->info.labels[i], series->values[i]);
-	if (le)
-		put_label(out, &first, "le", text_of(le));
-	buf_put_string(out, first ? " " : "} ");
+				put_label(&to->labels, family->info.labels[i], series->values[i]);
+	if (to->labels.failed != STATUS_OK)
+		to->out->failed = to->labels.failed;
+}
+
+/* Name, suffix and labels of one sample, up to the space before its value. */
+static void put_sample(
+	const struct exposition *to, const struct metric_series *series, const char *suffix, const char *le)
+{
+	buf_put_string(to->out, series->family->info.name);
+	buf_put_string(to->out, suffix);
+	if (to->labels.len || le) {
+		buf_put_byte(to->out, '{');
+		buf_put_text(to->out, buf_text(&to->labels));
+		if (le) {
+			buf_put_string(to->out, to->labels.len ? ",le=\"" : "le=\"");
+			buf_put_string(to->out, le);
+			buf_put_byte(to->out, '"');
+		}
+		buf_put_byte(to->out, '}');
+	}
+	buf_put_byte(to->out, ' ');
 }
 
 static void put_exemplar(const struct exposition *to, const struct metric_series *series, size_t bucket)
@@ -94,11 +115,15 @@ static void put_exemplar(const struct exposition *to, const struct metric_series
 	buf_printf(to->out, " %" PRId64 ".%03d", view.time / NS_PER_S, (int)(view.time % NS_PER_S / NS_PER_MS));
 }
 
-static void format_bound(const struct exposition *to, double bound, char le[32])
+static void render_bounds(struct exposition *to, const struct metric_info *info)
 {
-	(void)snprintf(le, 32, "%.15g", bound);
-	if (to->format == METRIC_OPENMETRICS && strpbrk(le, ".e") == NULL)
-		(void)strcat(le, ".0");
+	for (size_t i = 0; i < info->bound_count; i++) {
+		char digits[24];
+		(void)snprintf(digits, sizeof(digits), "%.15g", info->bounds[i]);
+		bool is_float = to->format == METRIC_TEXT || strpbrk(digits, ".e") != NULL;
+		(void)snprintf(to->bounds[i], sizeof(to->bounds[i]), "%s%s", digits, is_float ? "" : ".0");
+	}
+	memcpy(to->bounds[info->bound_count], "+Inf", sizeof("+Inf"));
 }
 
 static void put_histogram(const struct exposition *to, const struct metric_series *series)
@@ -106,31 +131,29 @@ static void put_histogram(const struct exposition *to, const struct metric_serie
 	const struct metric_family *family = series->family;
 	uint64_t count = 0;
 	for (size_t i = 0; i <= family->info.bound_count; i++) {
-		char le[32] = "+Inf";
-		if (i < family->info.bound_count)
-			format_bound(to, family->info.bounds[i], le);
 		count += atomic_load_explicit(&series->buckets[i], memory_order_relaxed);
-		put_sample(to->out, series, "_bucket", le);
+		put_sample(to, series, "_bucket", to->bounds[i]);
 		buf_put_uint(to->out, count);
 		put_exemplar(to, series, i);
 		buf_put_byte(to->out, '\n');
 	}
-	put_sample(to->out, series, "_sum", NULL);
+	put_sample(to, series, "_sum", NULL);
 	put_real(to->out, metric_real_load(&series->real));
 	buf_put_byte(to->out, '\n');
 	/* The count is what the buckets said, even if an observation came between: they must agree. */
-	put_sample(to->out, series, "_count", NULL);
+	put_sample(to, series, "_count", NULL);
 	buf_put_uint(to->out, count);
 	buf_put_byte(to->out, '\n');
 }
 
-static void put_series(const struct exposition *to, const struct metric_series *series)
+static void put_series(struct exposition *to, const struct metric_series *series)
 {
+	render_labels(to, series);
 	if (series->family->info.type == METRIC_HISTOGRAM) {
 		put_histogram(to, series);
 		return;
 	}
-	put_sample(to->out, series, "", NULL);
+	put_sample(to, series, "", NULL);
 	metric_compute *compute = atomic_load_explicit(&series->compute, memory_order_acquire);
 	if (compute)
 		put_real(to->out, compute(series->context));
@@ -215,7 +238,7 @@ static void put_head(const struct exposition *to, const struct metric_family *fa
 		put_meta(to->out, "UNIT", name, unit_of(name));
 }
 
-static void put_family(const struct exposition *to, struct metric_family *family)
+static void put_family(struct exposition *to, struct metric_family *family)
 {
 	size_t count = 0;
 	struct metric_series **list = list_series(family, &count);
@@ -226,6 +249,7 @@ static void put_family(const struct exposition *to, struct metric_family *family
 	bool overflowed = atomic_load_explicit(&family->overflow->used, memory_order_relaxed);
 	if (count || overflowed)
 		put_head(to, family);
+	render_bounds(to, &family->info);
 	for (size_t i = 0; i < count; i++)
 		put_series(to, list[i]);
 	if (overflowed)
@@ -243,13 +267,15 @@ static struct metric_family *family_at(struct metric_registry *registry, size_t 
 
 void metric_expose(struct metric_registry *registry, enum metric_format format, struct buf *out)
 {
-	const struct exposition to = {out, format};
+	struct exposition to = {.out = out, .format = format};
 	struct metric_family *family = NULL;
+	buf_init(&to.labels, LABELS_BYTES_MAX);
 	pthread_mutex_lock(&registry->exposing_lock);
 	for (size_t i = 0; (family = family_at(registry, i)) != NULL; i++)
 		put_family(&to, family);
 	series_free_dropped(registry);
 	pthread_mutex_unlock(&registry->exposing_lock);
+	buf_finish(&to.labels);
 	if (format == METRIC_OPENMETRICS)
 		buf_put_string(out, "# EOF\n");
 }

@@ -112,6 +112,36 @@ static void gzip_is_for_who_accepts_it(void **state)
 	assert_false(http_accept_gzip(&none));
 }
 
+/* Any bytes give an answer, and read nothing beyond their end: for the address sanitizer. */
+static void any_bytes_are_taken(void **state)
+{
+	(void)state;
+	static const char *const pieces[] = {"application/openmetrics-text", "text/plain", "*/*", "gzip", ",", ";", "q",
+		"=", "\"", "\\", " ", "version", "1.0.0", "0", ".", "1", "\t", "\xff"};
+	uint32_t random = 1;
+	for (unsigned round = 0; round < 20000; round++) {
+		struct buf bytes;
+		buf_init(&bytes, 4096);
+		for (unsigned i = 0; i < 1 + round % 12; i++) {
+			random = random * 1664525 + 1013904223;
+			buf_put_string(&bytes, pieces[(random >> 16) % (sizeof(pieces) / sizeof(pieces[0]))]);
+		}
+		char *copy = malloc(bytes.len);
+		assert_non_null(copy);
+		memcpy(copy, bytes.at, bytes.len);
+		struct http_head head = {.field_count = 2};
+		head.fields[0] = (struct http_field){TEXT("Accept"), {copy, bytes.len}};
+		head.fields[1] = (struct http_field){TEXT("Accept-Encoding"), {copy, bytes.len}};
+		enum metric_format format = http_accept_metrics(&head);
+		if (format == METRIC_OPENMETRICS)
+			assert_non_null(memmem(copy, bytes.len, "openmetrics", 11));
+		if (http_accept_gzip(&head))
+			assert_true(memmem(copy, bytes.len, "gzip", 4) || memchr(copy, '*', bytes.len));
+		free(copy);
+		buf_finish(&bytes);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +150,7 @@ int main(void)
 		cmocka_unit_test(the_closest_member_decides),
 		cmocka_unit_test(several_fields_are_one_list),
 		cmocka_unit_test(gzip_is_for_who_accepts_it),
+		cmocka_unit_test(any_bytes_are_taken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
