@@ -82,12 +82,18 @@ static struct text start_of(struct text text)
 	return (struct text){text.at, text.len < TALLY_VALUE_BYTES_MAX ? text.len : TALLY_VALUE_BYTES_MAX};
 }
 
+/* What of a part's field makes it another one: which it is, or only that there is one. */
+static unsigned field_of(const struct tally *tally, const struct tally_part *parts, size_t key)
+{
+	return tally->spec->keys[key].by_field ? parts[key].field : parts[key].field != 0;
+}
+
 static uint64_t hash_parts(const struct tally *tally, const struct tally_part *parts)
 {
 	uint64_t hashes[TALLY_KEYS_MAX] = {0};
 	for (size_t i = 0; i < tally->spec->key_count; i++) {
 		struct text text = start_of(parts[i].text);
-		hashes[i] = siphash(tally->hash_key, text.at ? text.at : "", text.len) + parts[i].field;
+		hashes[i] = siphash(tally->hash_key, text.at ? text.at : "", text.len) + field_of(tally, parts, i);
 	}
 	return siphash(tally->hash_key, hashes, sizeof(hashes));
 }
@@ -95,7 +101,7 @@ static uint64_t hash_parts(const struct tally *tally, const struct tally_part *p
 static bool has_parts(const struct tally *tally, const struct tally_group *group, const struct tally_part *parts)
 {
 	for (size_t i = 0; i < tally->spec->key_count; i++)
-		if (group->parts[i].field != parts[i].field ||
+		if (field_of(tally, group->parts, i) != field_of(tally, parts, i) ||
 			!text_equal(group->parts[i].text, start_of(parts[i].text)))
 			return false;
 	return true;

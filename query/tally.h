@@ -50,6 +50,7 @@ struct tally_value {
 	uint8_t fields[TALLY_FIELDS_MAX]; /* ends at 0 */
 	struct path path;                 /* of one field */
 	int64_t bucket_ns;                /* numbers are rounded down to a multiple; 0: not */
+	bool by_field;                    /* of a key: equal texts of different fields are not the same */
 	bool host;                        /* of an address, without its port */
 	unsigned unless; /* of a key: left out where the event has one of these keys (bit i: key i, an earlier one) */
 	struct tally_only only[TALLY_ONLY_MAX]; /* ends where fields[0] is 0 */

@@ -262,7 +262,10 @@ struct tally_part tally_decode(const struct tally_codes *codes, uint32_t code, c
 	struct tally_part part = {.field = field->field};
 	if (field->numbers) {
 		part.number = field->numbers[code - field->base];
-		part.text = (struct text){digits, (size_t)snprintf(digits, 24, "%" PRId64, part.number)};
+		if (field_info(field->field)->type == FIELD_TYPE_BOOL)
+			part.text = part.number ? TEXT("true") : TEXT("false");
+		else
+			part.text = (struct text){digits, (size_t)snprintf(digits, 24, "%" PRId64, part.number)};
 	} else {
 		part.text = field->texts[code - field->base];
 		if (part.text.at == NULL)

@@ -17,7 +17,10 @@ struct columns {
 	struct tally_codes keys[TALLY_KEYS_MAX], sets[TALLY_SETS_MAX], samples[TALLY_SAMPLES_MAX];
 	struct tally_codes kind, stage, role, verdict;
 	struct column time, recv_time, duration;
-	const uint64_t *request_bytes, *response_bytes; /* NULL: no row has any */
+	struct sizes {
+		const uint64_t *stored; /* NULL: no row has any */
+		struct column sent;     /* where redaction or a cut changed it */
+	} request, response;
 	/* Of each position: its verdict, and whether the figures of calls are taken from it. */
 	uint8_t verdicts[BLOCK_ROWS_MAX];
 	bool counts[BLOCK_ROWS_MAX];
@@ -51,10 +54,12 @@ static enum status read_one(struct block *block, unsigned field, struct arena *a
 	return tally_read_codes(&value, block, arena, codes);
 }
 
-static enum status read_lengths(struct block *block, enum payload payload, const uint64_t **lengths)
+static enum status read_sizes(struct block *block, enum payload payload, unsigned sent_field, struct sizes *sizes)
 {
-	enum status status = block_payload_lengths(block, payload, lengths);
-	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+	enum status status = block_payload_lengths(block, payload, &sizes->stored);
+	if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+		status = read_column(block, sent_field, &sizes->sent);
+	return status;
 }
 
 static enum status read_figures(const struct tally_spec *spec, struct block *block, struct columns *columns)
@@ -63,9 +68,9 @@ static enum status read_figures(const struct tally_spec *spec, struct block *blo
 	if (spec->durations)
 		status = read_column(block, FIELD_DURATION_NS, &columns->duration);
 	if (spec->bytes && status == STATUS_OK)
-		status = read_lengths(block, PAYLOAD_REQUEST, &columns->request_bytes);
+		status = read_sizes(block, PAYLOAD_REQUEST, FIELD_REQUEST_SIZE, &columns->request);
 	if (spec->bytes && status == STATUS_OK)
-		status = read_lengths(block, PAYLOAD_RESPONSE, &columns->response_bytes);
+		status = read_sizes(block, PAYLOAD_RESPONSE, FIELD_RESPONSE_SIZE, &columns->response);
 	if (spec->times && status == STATUS_OK)
 		status = read_column(block, FIELD_DURATION_NS, &columns->duration);
 	if ((spec->times || spec->sample_count > 0) && status == STATUS_OK)
@@ -266,6 +271,14 @@ static enum status add_durations(const struct tally_work *work, const struct col
 	return status;
 }
 
+/* As the emitter sent it. */
+static inline uint64_t size_at(const struct sizes *sizes, uint32_t row)
+{
+	if (is_there(&sizes->sent, row))
+		return (uint64_t)sizes->sent.numbers[row];
+	return sizes->stored ? sizes->stored[row] : 0;
+}
+
 static void add_bytes(const struct tally_work *work, const struct columns *columns)
 {
 	for (uint32_t i = 0; i < work->count; i++) {
@@ -273,8 +286,8 @@ static void add_bytes(const struct tally_work *work, const struct columns *colum
 		uint32_t row = work->rows[i];
 		if (!columns->counts[i])
 			continue;
-		group->request_bytes += columns->request_bytes ? columns->request_bytes[row] : 0;
-		group->response_bytes += columns->response_bytes ? columns->response_bytes[row] : 0;
+		group->request_bytes += size_at(&columns->request, row);
+		group->response_bytes += size_at(&columns->response, row);
 	}
 }
 

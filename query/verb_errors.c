@@ -38,12 +38,12 @@ static const struct figure_column columns[] = {
 		[KEY_TOOL] = {.fields = {FIELD_TARGET_NAME}, .unless = 1 << KEY_DIGEST},                               \
 	}
 
-/* All errors that the words match, at any time before the range's end: to know which ones are new in it. */
-static const struct tally_spec ever = {.keys = KEYS_OF_AN_ERROR, .key_count = KEYS, .times = true};
+/* The errors before the range: the others are new in it. */
+static const struct tally_spec earlier = {.keys = KEYS_OF_AN_ERROR, .key_count = KEYS};
 
 struct context {
 	struct counting *counting;
-	struct tally *ever; /* NULL: the range has no beginning */
+	struct tally *before; /* NULL: the range has no beginning */
 };
 
 static enum status put_event_message(void *context, const struct scan_place *place, const struct event *event)
@@ -81,12 +81,15 @@ static struct cell message_of(struct counting *counting, const struct tally_grou
 	return cell;
 }
 
+/* No value where nothing is asked to be new, or where there were too many before to know. */
 static struct cell is_new(const struct context *context, const struct tally_group *group)
 {
-	const struct tally_group *before = context->ever ? tally_lookup(context->ever, group->parts) : NULL;
-	if (before == NULL)
+	if (context->before == NULL)
 		return cell_none();
-	return cell_number(!tally_moment_before(&before->first, &group->first));
+	bool was = tally_lookup(context->before, group->parts) != NULL;
+	if (!was && tally_other(context->before)->events > 0)
+		return cell_none();
+	return cell_number(!was);
 }
 
 static struct cell own_cell(void *context, struct tally_group *group, const struct figure_column *column)
@@ -103,16 +106,17 @@ static struct cell own_cell(void *context, struct tally_group *group, const stru
 	}
 }
 
-static enum status count_ever(struct counting *counting, struct tally **tally)
+static enum status count_before(struct counting *counting, struct tally **tally)
 {
-	struct scan all = counting->scan;
+	struct scan before = counting->scan;
 	struct coverage ignored = {0};
-	if (all.since == INT64_MIN)
+	if (before.since == INT64_MIN)
 		return STATUS_OK;
-	all.since = INT64_MIN;
-	all.coverage = &ignored;
-	all.purpose = "which are new";
-	return tally_scan(&all, &ever, tally, &counting->cli->error);
+	before.until = before.since;
+	before.since = INT64_MIN;
+	before.coverage = &ignored;
+	before.purpose = "errors before the range";
+	return tally_scan(&before, &earlier, tally, &counting->cli->error);
 }
 
 enum exit_code verb_errors(struct cli *cli)
@@ -147,9 +151,9 @@ enum exit_code verb_errors(struct cli *cli)
 	if (status == STATUS_OK)
 		status = figures_count(&counting);
 	if (status == STATUS_OK)
-		status = count_ever(&counting, &context.ever);
+		status = count_before(&counting, &context.before);
 	if (status == STATUS_OK)
 		status = figures_put(&counting);
-	tally_destroy(&context.ever);
+	tally_destroy(&context.before);
 	return figures_close(&counting, status);
 }

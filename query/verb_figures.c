@@ -21,7 +21,10 @@ enum { FIGURES_LIMIT = 100 };
 	{                                                                                                              \
 		.fields = { FIELD_ERROR_MESSAGE, FIELD_OUTCOME_REASON, FIELD_ERROR_TYPE }                              \
 	}
-#define VALUE_PEER      {.fields = {FIELD_NET_PEER}, .host = true}
+#define VALUE_PEER                                                                                                     \
+	{                                                                                                              \
+		.fields = {FIELD_NET_PEER}, .host = true                                                               \
+	}
 #define VALUE(field)                                                                                                   \
 	{                                                                                                              \
 		.fields = { field }                                                                                    \
@@ -178,12 +181,13 @@ static struct cell own_cell(void *context, struct tally_group *group, const stru
 
 static const struct figures principals = {
 	.words = "user:* OR workload.id:* OR oauth.client_id:*",
-	.spec = {.keys = {VALUE_TENANT, VALUE_PRINCIPAL},
+	.spec = {.keys = {VALUE_TENANT,
+			 {.fields = {FIELD_USER_ID, FIELD_WORKLOAD_ID, FIELD_OAUTH_CLIENT_ID}, .by_field = true}},
 		.key_count = 2,
 		.sets = {VALUE(FIELD_USER_KIND), VALUE(FIELD_USER_TEAM), VALUE_EFFECT, VALUE_TOOL,
 			VALUE(FIELD_SERVER_NAME), VALUE(FIELD_AGENT_NAME), VALUE(FIELD_CLIENT_NAME),
-			{.fields = {FIELD_OAUTH_TOKEN_ID, FIELD_CREDENTIAL_ID}}, VALUE_PEER,
-			VALUE(FIELD_DELEGATION), VALUE(FIELD_MARKS_USER_TRUST), VALUE_PRINCIPAL},
+			{.fields = {FIELD_OAUTH_TOKEN_ID, FIELD_CREDENTIAL_ID}}, VALUE_PEER, VALUE(FIELD_DELEGATION),
+			VALUE(FIELD_MARKS_USER_TRUST), VALUE_PRINCIPAL},
 		.set_count = 12,
 		.times = true,
 		.calls_alone = true},

@@ -216,8 +216,9 @@ static void the_first_field_that_is_there_counts(void **state)
 	query_store_add(&fixture, "trace_id", "s", NULL);
 	query_store_add(&fixture, "user.id", "s", NULL);
 	query_store_commit(&fixture, true);
-	const struct tally_spec spec = {
-		.keys = {KEY(FIELD_CONVERSATION_ID, FIELD_SESSION_ID, FIELD_TRACE_ID)}, .key_count = 1};
+	struct tally_spec spec = {
+		.keys = {{.fields = {FIELD_CONVERSATION_ID, FIELD_SESSION_ID, FIELD_TRACE_ID}, .by_field = true}},
+		.key_count = 1};
 	struct tally *tally = tally_all(&spec);
 	size_t count = 0;
 	struct tally_group **groups = tally_groups(tally, &count);
@@ -233,6 +234,12 @@ static void the_first_field_that_is_there_counts(void **state)
 		assert_true(field || groups[i]->parts[0].text.at == NULL);
 	}
 	assert_int_equal(seen, 15);
+	tally_destroy(&tally);
+	spec.keys[0].by_field = false;
+	tally = tally_all(&spec);
+	(void)tally_groups(tally, &count);
+	assert_int_equal(count, 3);
+	assert_int_equal(events_of(tally, "s"), 2);
 	tally_destroy(&tally);
 }
 
