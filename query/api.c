@@ -351,7 +351,7 @@ static void read_looks(struct ask *ask)
 	ask->cli.out.color = text_equal(ask->color, TEXT("1"));
 }
 
-/* The verb's output is the answer's; then come its end, the exit code and the messages. */
+/* The verb's output is the answer's; then come its end, the exit code, the messages, and the position behind it. */
 static enum status answer_command_line(struct ask *ask)
 {
 	struct cli *cli = &ask->cli;
@@ -370,6 +370,8 @@ static enum status answer_command_line(struct ask *ask)
 	buf_put_byte(&cli->out.text, ASK_END);
 	buf_put_byte(&cli->out.text, (uint8_t)('0' + code));
 	buf_put_text(&cli->out.text, buf_text(&cli->messages));
+	buf_put_byte(&cli->out.text, ASK_END);
+	buf_put_text(&cli->out.text, buf_text(&cli->position));
 	return STATUS_OK;
 }
 

@@ -4,19 +4,21 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "position.h"
 #include "printable.h"
 #include "timestamp.h"
 #include "when.h"
 
 _Static_assert((int)SCAN_STORES_MAX == (int)OPTION_LIST_MAX, "every --data has its place in a scan");
 
-enum { ARENA_BYTES_MAX = 256 * 1024 * 1024, MESSAGE_BYTES_MAX = 1024 * 1024 };
+enum { ARENA_BYTES_MAX = 256 * 1024 * 1024, MESSAGE_BYTES_MAX = 1024 * 1024, POSITION_BYTES_MAX = 16 * 1024 };
 
 void cli_init(struct cli *cli, const struct options *options, output_write *write, void *context)
 {
 	*cli = (struct cli){.options = *options, .now = timestamp_now()};
 	arena_init(&cli->arena, ARENA_BYTES_MAX);
 	buf_init(&cli->messages, MESSAGE_BYTES_MAX);
+	buf_init(&cli->position, POSITION_BYTES_MAX);
 	output_init(&cli->out, write, context);
 	cli->out.utc = options->utc;
 	for (size_t i = 0; i < options->tenants.count; i++)
@@ -31,6 +33,7 @@ void cli_finish(struct cli *cli)
 {
 	output_finish(&cli->out);
 	buf_finish(&cli->messages);
+	buf_finish(&cli->position);
 	while (cli->reader_count > 0)
 		store_reader_close(&cli->readers[--cli->reader_count]);
 	arena_finish(&cli->arena);
@@ -140,6 +143,8 @@ enum status cli_scan(struct cli *cli, struct scan *scan)
 		status = read_time(cli, "until", cli->options.until, &all, &made.until);
 	if (status == STATUS_OK && made.since >= made.until)
 		status = error_set(&cli->error, STATUS_INVALID, "since must be before until");
+	if (status == STATUS_OK && cli->options.position)
+		status = position_apply(text_of(cli->options.position), &made, &cli->error);
 	if (status == STATUS_OK)
 		*scan = made;
 	return status;

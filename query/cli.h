@@ -22,6 +22,7 @@ struct cli {
 	size_t tenant_count;
 	struct text asked_tenants[OPTION_LIST_MAX]; /* those of --tenant */
 	struct output out;                          /* stdout */
+	struct buf position;                        /* behind what the answer told; see position.h */
 	struct buf messages;                        /* stderr: whole lines, safe to show */
 	struct arena arena;
 	struct store_reader *readers[SCAN_STORES_MAX]; /* those of cli_open */

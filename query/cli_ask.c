@@ -8,8 +8,8 @@
 #include "timestamp.h"
 
 /*
- * The daemon runs the verb and sends what it writes: the answer, then ASK_END, the exit code as one digit, and what
- * goes to stderr.  ASK_END is a control character: no answer holds it, since JSON and tables escape it.
+ * The daemon runs the verb and sends what it writes: the answer, then ASK_END, the exit code as one digit, what
+ * goes to stderr, ASK_END, and the position behind it (for --checkpoint).  ASK_END is a control character: no answer holds it, since JSON and tables escape it.
  */
 
 enum {
@@ -95,7 +95,13 @@ static enum exit_code finish(struct answer *answer, unsigned http_status)
 		(void)error_set(&cli->error, STATUS_IO, "the answer broke off");
 		return cli_fail(cli, STATUS_IO);
 	}
-	buf_put(&cli->messages, rest.at + 1, rest.len - 1);
+	const char *end = memchr(rest.at, ASK_END, rest.len);
+	if (end == NULL) {
+		(void)error_set(&cli->error, STATUS_IO, "the answer broke off");
+		return cli_fail(cli, STATUS_IO);
+	}
+	buf_put(&cli->messages, rest.at + 1, (size_t)(end - rest.at) - 1);
+	buf_put(&cli->position, end + 1, (size_t)(rest.at + rest.len - end) - 1);
 	enum status status = output_flush(&cli->out);
 	return status == STATUS_OK ? (enum exit_code)(rest.at[0] - '0') : cli_fail(cli, status);
 }

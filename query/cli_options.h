@@ -34,10 +34,14 @@ OPTION(baseline, "baseline", 0, STRING, ASKED, "DURATION", " diff first-seen ",
 OPTION(utc, "utc", 0, FLAG, HERE, NULL, "", "tables show UTC instead of local time (JSON always is UTC)")
 OPTION(require_complete, "require-complete", 0, FLAG, ASKED, NULL, "", "exit with 3 when the answer may lack events")
 OPTION(match_file, "match-file", 0, STRING, HERE, "FILE",
-	" search stats sessions tools servers principals errors auth ",
+	" search stats sessions tools servers principals errors auth definitions diff first-seen ",
 	"only events that hold one of the indicators in this file, one a line: names, phrases, hashes, addresses")
 OPTION(explain, "explain", 0, FLAG, ASKED, NULL, "",
 	"tell on stderr, after the answer, which blocks were read, why the others were not, and the time it took")
+OPTION(checkpoint, "checkpoint", 0, STRING, HERE, "FILE", " search export ",
+	"go on behind what the last run with this file told; it is made, and moves on once all was written")
+OPTION(position, "position", 0, STRING, ASKED, "STORE:SEQ,…", " search export ",
+	"the same with a position as a checkpoint file holds it; start: from the beginning")
 OPTION(quiet, "quiet", 'q', FLAG, ASKED, NULL, "* backup demo import ", "no coverage, no progress")
 OPTION(scopes, "scopes", 0, STRING, HERE, "SCOPE,…", " token ", "of ingest, read, admin, assert")
 OPTION(token_tenants, "tenants", 0, STRING, HERE, "NAME,…", " token ",

@@ -143,8 +143,11 @@ VERB(stats, "stats", READS, "[WORDS]", "Figures of the store, or of calls by fie
 GROUP("The store")
 VERB(export, "export", READS, "", "All events as NDJSON, in order of arrival",
 	"The same bytes for the same store. Coverage and damage are told on stderr.\n"
+	"With --checkpoint, each run tells what came since the last one. The file moves on only when all was written "
+	"(and, to a file, is on disk): after a failure the next run tells the same again, and nothing is passed over.\n"
 	"  mcpledger export --data ./mcpledger-data > events.ndjson\n"
-	"  mcpledger export --tenant demo --since 7d | gzip > demo.ndjson.gz")
+	"  mcpledger export --tenant demo --since 7d | gzip > demo.ndjson.gz\n"
+	"  mcpledger export --checkpoint siem.position >> to-siem.ndjson")
 VERB(backup, "backup", ALONE, "DIR", "Copy a store, also while a collector writes it",
 	"DIR is a new or empty directory, or one with an earlier backup of the same store, to which only what is new "
 	"is "

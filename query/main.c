@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli_checkpoint.h"
 #include "cli_help.h"
 #include "cli_stdout.h"
 #include "lanes.h"
@@ -23,15 +24,23 @@ static const struct {
 
 static enum exit_code run_verb(struct cli *cli, const struct verb *verb)
 {
-	enum status status = cli_read_indicators(cli);
-	if (status != STATUS_OK)
-		return cli_fail(cli, status);
 	if (verb->reads && cli->options.url)
 		return cli_ask(cli, verb->name);
 	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)
 		if (strcmp(runs[i].name, verb->name) == 0)
 			return runs[i].run(cli);
 	return EXIT_FAILED; /* both come from one table */
+}
+
+static enum exit_code run_with_files(struct cli *cli, const struct verb *verb)
+{
+	struct checkpoint checkpoint;
+	enum status status = cli_read_indicators(cli);
+	if (status == STATUS_OK)
+		status = checkpoint_open(&checkpoint, cli);
+	if (status != STATUS_OK)
+		return cli_fail(cli, status);
+	return checkpoint_close(&checkpoint, cli, run_verb(cli, verb));
 }
 
 enum { ANSWER_COLUMNS = 120, HELP_COLUMNS = 80 }; /* where no terminal says */
@@ -85,7 +94,7 @@ static enum exit_code run(const struct verb *verb, const struct options *options
 	cli.threads = lanes_processors();
 	cli.out.width = terminal_width(verb->reads ? ANSWER_COLUMNS : HELP_COLUMNS);
 	cli.out.color = isatty(STDOUT_FILENO) && (no_color == NULL || no_color[0] == 0);
-	enum exit_code code = run_verb(&cli, verb);
+	enum exit_code code = run_with_files(&cli, verb);
 	cli_explain(&cli);
 	if (buf_status(&cli.messages) == STATUS_OK)
 		(void)fwrite(cli.messages.at, 1, cli.messages.len, stderr);

@@ -3,6 +3,7 @@
 #include "cli.h"
 #include "export.h"
 #include "largest.h"
+#include "position.h"
 #include "search.h"
 #include "show.h"
 
@@ -44,12 +45,28 @@ static enum status put_sorted(struct cli *cli, const struct scan *scan, uint64_t
 	return search_put_largest(scan, sort, cli->options.output, &cli->out, &cli->error);
 }
 
+/* With a position, all that is new is told, oldest first: what an answer leaves out would never be told. */
+static const char *position_misuse(const struct options *options)
+{
+	if (options->position == NULL)
+		return NULL;
+	if (options->limit.given && options->limit.number > 0)
+		return "a checkpoint takes all that is new; it goes with no --limit";
+	if (options->until)
+		return "a checkpoint takes all that is new; it goes with no --until";
+	return options->sort ? "a checkpoint goes in order of arrival, with no --sort" : NULL;
+}
+
 enum exit_code verb_search(struct cli *cli)
 {
 	struct scan scan = {0};
 	struct filter filter;
 	struct coverage coverage = {0};
-	uint64_t limit = cli->options.limit.given ? cli->options.limit.number : SEARCH_LIMIT;
+	bool all = cli->options.position != NULL;
+	uint64_t limit = cli->options.limit.given ? cli->options.limit.number : all ? 0 : SEARCH_LIMIT;
+	const char *misuse = position_misuse(&cli->options);
+	if (misuse)
+		return cli_misuse(cli, misuse);
 	enum status status = search_words(cli, &scan, &filter);
 	scan.coverage = &coverage;
 	if (status == STATUS_OK)
@@ -58,6 +75,7 @@ enum exit_code verb_search(struct cli *cli)
 		return EXIT_FOUND;
 	if (status != STATUS_OK)
 		return cli_fail(cli, status);
+	position_put(&cli->position, &scan);
 	return cli_cover(cli, &coverage);
 }
 
@@ -65,8 +83,10 @@ enum exit_code verb_export(struct cli *cli)
 {
 	struct scan scan = {0};
 	struct coverage coverage = {0};
-	if (cli->words.len > 0)
-		return cli_misuse(cli, "export takes no words; it writes every event");
+	const char *misuse =
+		cli->words.len > 0 ? "export takes no words; it writes every event" : position_misuse(&cli->options);
+	if (misuse)
+		return cli_misuse(cli, misuse);
 	enum status status = cli_open(cli);
 	if (status == STATUS_OK)
 		status = cli_scan(cli, &scan);
@@ -81,6 +101,7 @@ enum exit_code verb_export(struct cli *cli)
 		return EXIT_FOUND;
 	if (status != STATUS_OK)
 		return cli_fail(cli, status);
+	position_put(&cli->position, &scan);
 	enum exit_code code = cli_cover(cli, &coverage);
 	return code == EXIT_NOTHING ? EXIT_FOUND : code;
 }
