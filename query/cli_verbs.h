@@ -156,8 +156,8 @@ VERB(backup, "backup", ALONE, "DIR", "Copy a store, also while a collector write
 	"digests "
 	"and for finding duplicates; reading needs none of them): keep them apart. Until a backup is whole, DIR holds "
 	"the file backup.incomplete. A backup is made from the directory, on the collector's machine, by its owner.\n"
-	"  mcpledger backup /srv/backup/mcpledger\n"
-	"  mcpledger backup /media/evidence/case-17 --data ./mcpledger-data")
+	"  mcpledger backup ./backup\n"
+	"  mcpledger backup evidence/case-17 --data ./mcpledger-data")
 
 GROUP("Send")
 VERB(import, "import", ALONE, "[FILE|-]", "Send exported or recorded events",

@@ -413,8 +413,9 @@ static enum status read_words(struct cli *cli, struct filter *filter)
 	buf_put_string(&term, plain ? "tool:" : "");
 	buf_put_text(&term, words);
 	enum status status = buf_status(&term);
+	cli->words = arena_copy(&cli->arena, buf_text(&term));
 	if (status == STATUS_OK)
-		status = filter_parse(buf_text(&term), cli->now, &cli->arena, filter, &cli->error);
+		status = cli_filter(cli, filter);
 	buf_finish(&term);
 	return status;
 }

@@ -85,8 +85,7 @@ static enum status find(struct cli *cli, struct window *window, struct novelties
 {
 	struct scan scan = {0};
 	struct filter filter;
-	enum status status =
-		cli->words.len > 0 ? filter_parse(cli->words, cli->now, &cli->arena, &filter, &cli->error) : STATUS_OK;
+	enum status status = cli_filter(cli, &filter);
 	if (status == STATUS_OK)
 		status = cli_open(cli);
 	if (status == STATUS_OK)

@@ -60,7 +60,7 @@ static enum status read_words(struct cli *cli, struct asked *asked)
 	cli->words = arena_copy(&cli->arena, buf_text(&search));
 	buf_finish(&search);
 	if (status == STATUS_OK)
-		status = filter_parse(cli->words, cli->now, &cli->arena, &asked->filter, &cli->error);
+		status = cli_filter(cli, &asked->filter);
 	return status;
 }
 

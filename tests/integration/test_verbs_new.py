@@ -242,3 +242,13 @@ def test_first_seen_by_the_time_of_receipt(make_daemon):
     assert [item["values"] for item in by_event["items"]] == [["soon"]]
     by_receipt = ask(daemon.data, "first-seen", "tool", "--since", "1d", "--time", "recv")
     assert sorted(item["values"] for item in by_receipt["items"]) == [["late"], ["soon"]]
+
+
+def test_indicators_of_a_file_narrow_what_is_compared(demo, tmp_path):
+    store, _ = demo
+    (tmp_path / "iocs.txt").write_text("convert_currency\n")
+    indicators = ("--match-file", tmp_path / "iocs.txt")
+    for verb, *words in (("first-seen", "tool"), ("definitions",), ("diff", "kind:tool_call", "--since", "900d")):
+        found = [str(item) for item in ask(store, verb, *words, *indicators)["items"]]
+        every = [str(item) for item in ask(store, verb, *words)["items"]]
+        assert 0 < len(found) < len(every) and any("convert_currency" in item for item in found), verb
