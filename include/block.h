@@ -111,6 +111,17 @@ enum status block_column(struct block *block, unsigned field, struct column *col
  * STATUS_NOT_FOUND: no row has it; STATUS_DAMAGED; STATUS_NO_MEMORY.
  */
 enum status block_payload_lengths(struct block *block, enum payload payload, const uint64_t **lengths) MUST_CHECK;
+/* Words one after the other, lower case; at = NULL: any word. */
+struct words_asked {
+	const struct text *words;
+	size_t count; /* at least 1 */
+};
+/*
+ * Takes away from rows (a bit each) those whose payload cannot hold the words in one of its scalars, mostly without
+ * making texts; those that stay may hold them.  STATUS_NOT_FOUND: no row has it; STATUS_DAMAGED; STATUS_NO_MEMORY.
+ */
+enum status block_payload_may_hold(
+	struct block *block, enum payload payload, const struct words_asked *asked, uint64_t *rows) MUST_CHECK;
 /* Fills all fields of one event (FIELD_SEQ too).  Views live until block_close. */
 enum status block_event(struct block *block, uint32_t row, struct event *event) MUST_CHECK;
 /*

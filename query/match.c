@@ -107,11 +107,68 @@ static void match_numbers(
 	}
 }
 
+/* Whether a condition on a payload asks for nothing but phrases. */
+static bool asks_phrases(const struct condition *condition)
+{
+	if ((condition->type != CONDITION_WORDS && condition->type != CONDITION_FIELD) || condition->path.count > 0 ||
+		condition->first_present)
+		return false;
+	for (size_t i = 0; i < condition->value_count; i++)
+		if (condition->values[i].regex || condition->values[i].addresses)
+			return false;
+	return true;
+}
+
+/* Takes from rows those whose payload cannot hold the phrase: a word with * may be any. */
+static enum status leave_holders(
+	struct match *match, enum payload payload, const struct phrase *phrase, uint64_t rows[ROW_WORDS_MAX])
+{
+	struct words_asked asked = {.count = phrase->count};
+	struct text *words = NULL;
+	if (phrase->count == 0) {
+		memset(rows, 0, ROW_WORDS_MAX * sizeof(rows[0]));
+		return STATUS_OK;
+	}
+	arena_clear(match->scratch);
+	words = arena_calloc(match->scratch, phrase->count, sizeof(*words));
+	if (words == NULL)
+		return STATUS_NO_MEMORY;
+	for (size_t i = 0; i < phrase->count; i++)
+		words[i] = phrase->words[i].glob ? (struct text){NULL, 0} : phrase->words[i].text;
+	asked.words = words;
+	return block_payload_may_hold(match->block, payload, &asked, rows);
+}
+
+/* Of candidates those that are worth looking at, before the texts of all payloads are made. */
+static enum status narrow_payload(struct match *match, const struct condition *condition, unsigned field,
+	const uint64_t *candidates, uint64_t narrowed[ROW_WORDS_MAX])
+{
+	enum status status = STATUS_OK;
+	memset(narrowed, 0, ROW_WORDS_MAX * sizeof(narrowed[0]));
+	for (size_t i = 0; i < condition->value_count && status == STATUS_OK; i++) {
+		uint64_t rows[ROW_WORDS_MAX];
+		memcpy(rows, candidates, sizeof(rows));
+		status = leave_holders(match, payload_of(field), &condition->values[i].phrase, rows);
+		for (size_t word = 0; word < ROW_WORDS_MAX; word++)
+			narrowed[word] |= rows[word];
+	}
+	return status;
+}
+
 static enum status match_field(struct match *match, const struct condition *condition, unsigned field,
 	const uint64_t *candidates, struct hits *hits)
 {
 	struct column column;
-	enum status status = block_column(match->block, field, &column);
+	uint64_t narrowed[ROW_WORDS_MAX];
+	enum status status = STATUS_OK;
+	if (field_info(field)->type == FIELD_TYPE_PAYLOAD && asks_phrases(condition)) {
+		status = narrow_payload(match, condition, field, candidates, narrowed);
+		candidates = narrowed;
+	}
+	if (status == STATUS_OK && !any_row(candidates))
+		return STATUS_OK;
+	if (status == STATUS_OK)
+		status = block_column(match->block, field, &column);
 	if (status == STATUS_NOT_FOUND)
 		return STATUS_OK;
 	if (status != STATUS_OK)

@@ -221,6 +221,42 @@ enum status decode_lengths(const struct image_entry *entry, struct arena *arena,
 	return raw->lengths ? at_end(&cursor) : failed(&cursor);
 }
 
+/* Binary forms are rendered; there are few of them in payloads. */
+static const uint8_t *get_other_holders(
+	const struct words_asked *asked, const struct image_entry *entry, struct arena *arena, enum status *status)
+{
+	struct raw_texts raw;
+	struct text *texts = arena_alloc(arena, ((size_t)entry->column.entries + 1) * sizeof(*texts));
+	uint8_t *holders = arena_alloc(arena, (size_t)entry->column.entries + 1);
+	*status = texts && holders ? decode_texts(entry, arena, &raw) : STATUS_NO_MEMORY;
+	if (*status == STATUS_OK)
+		*status = decode_entries(&raw, arena, texts);
+	if (*status != STATUS_OK)
+		return NULL;
+	for (uint32_t i = 0; i < raw.entries; i++)
+		holders[i] = words_asked_may_be_in(asked, texts[i]);
+	return holders;
+}
+
+enum status decode_holders(
+	const struct words_asked *asked, const struct image_entry *entry, struct arena *arena, struct raw_texts *raw)
+{
+	const struct image_column *column = &entry->column;
+	struct stream_cursor cursor = {.entry = entry, .arena = arena};
+	const uint8_t *holders = NULL;
+	*raw = (struct raw_texts){.places = column->places, .entries = column->entries};
+	enum status status = get_map(&cursor, column, &raw->codes);
+	if (status == STATUS_OK && column->form == FORM_PATTERNS) {
+		holders = patterns_get_holders(&cursor, column->entries, asked);
+		status = holders ? at_end(&cursor) : failed(&cursor);
+	} else if (status == STATUS_OK) {
+		holders = get_other_holders(asked, entry, arena, &status);
+	}
+	if (status == STATUS_OK && column->entries && memchr(holders, 1, column->entries))
+		raw->holders = holders;
+	return status;
+}
+
 enum status decode_numbers(const struct image_entry *entry, struct arena *arena, struct raw_numbers *raw)
 {
 	const struct image_column *column = &entry->column;

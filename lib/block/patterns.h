@@ -4,6 +4,7 @@
 
 #include "image.h"
 #include "texts.h"
+#include "words.h"
 
 enum { PATTERN_WORD = 1, PATTERN_NUMBER = 2 };
 
@@ -34,5 +35,7 @@ void patterns_put(struct image_writer *writer, const struct patterns *patterns);
 const struct text *patterns_get(struct stream_cursor *cursor, uint32_t count);
 /* The same of their lengths alone. */
 const uint32_t *patterns_get_lengths(struct stream_cursor *cursor, uint32_t count);
+/* For each text 1 where it may hold the words one after the other, as JSON's escapes leave them. */
+const uint8_t *patterns_get_holders(struct stream_cursor *cursor, uint32_t count, const struct words_asked *asked);
 
 #endif

@@ -68,6 +68,12 @@ static void read_block(struct block *block)
 			for (uint32_t row = 0; row < block_count(block); row++)
 				sum += lengths[row] & 1;
 		assert(sum <= block_count(block));
+		static const struct text words[] = {{"select", 6}, {NULL, 0}};
+		const struct words_asked asked = {words, 1 + (payload & 1)};
+		uint64_t rows[BLOCK_ROWS_MAX / 64];
+		memset(rows, 0xff, sizeof(rows));
+		enum status status = block_payload_may_hold(block, (enum payload)payload, &asked, rows);
+		assert(status != STATUS_INVALID);
 	}
 	for (uint32_t row = 0; row < block_count(block); row++) {
 		if (block_event(block, row, event) != STATUS_OK)

@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -69,12 +70,80 @@ static void assert_lengths(struct block *block, struct event *const *events, siz
 	}
 }
 
+static bool is_word_byte(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c < 0;
+}
+
+/* The words of a text, lower case, in the arena; returns how many. */
+static size_t cut_words(struct text text, struct arena *arena, struct text *words, size_t max)
+{
+	size_t count = 0;
+	for (size_t at = 0; at < text.len && count < max;) {
+		size_t end = at;
+		while (end < text.len && is_word_byte(text.at[end]))
+			end++;
+		if (end > at) {
+			struct text copy = arena_copy(arena, (struct text){text.at + at, end - at});
+			for (size_t i = 0; i < copy.len; i++)
+				((char *)(uintptr_t)copy.at)[i] = (char)tolower((unsigned char)copy.at[i]);
+			words[count++] = copy;
+		}
+		at = end + 1;
+	}
+	return count;
+}
+
+static void assert_stays(struct block *block, enum payload payload, const struct words_asked *asked, size_t row)
+{
+	uint64_t rows[BLOCK_ROWS_MAX / 64];
+	memset(rows, 0xff, sizeof(rows));
+	assert_int_equal(block_payload_may_hold(block, payload, asked, rows), STATUS_OK);
+	assert_true(rows[row / 64] >> (row % 64) & 1);
+}
+
+/* Any two or three words of a scalar that stand side by side are found; of others only what cannot be told stays. */
+static void assert_holders(struct block *block, struct event *const *events, size_t count)
+{
+	static const struct text nowhere[] = {{"nowhere", 7}, {"to", 2}, {"be", 2}, {"seen", 4}};
+	const struct words_asked none = {nowhere, 4};
+	struct arena arena;
+	struct text words[64];
+	arena_init(&arena, BUF_BYTES_MAX);
+	for (size_t i = 0; i < count; i += 5) {
+		unsigned payload = (unsigned)(i % PAYLOAD_COUNT);
+		struct text text = event_text(events[i], payload_field((enum payload)payload));
+		struct payload_leaves leaves = events[i]->payload[payload];
+		uint64_t rows[BLOCK_ROWS_MAX / 64];
+		if (text.len == 0 || leaves.leaves == NULL)
+			continue;
+		for (uint32_t k = 0; k < leaves.count; k++) {
+			struct text leaf = {text.at + leaves.leaves[k].at, leaves.leaves[k].len};
+			size_t found = cut_words(leaf, &arena, words, 64);
+			size_t start = found ? (i + k) % found : 0;
+			struct words_asked asked = {words + start, found - start < 3 ? found - start : 3};
+			if (asked.count > 0 && !memchr(leaf.at, '\\', leaf.len))
+				assert_stays(block, (enum payload)payload, &asked, i);
+			if (asked.count > 1)
+				words[start + 1].at = NULL; /* any word */
+			if (asked.count > 1 && !memchr(leaf.at, '\\', leaf.len))
+				assert_stays(block, (enum payload)payload, &asked, i);
+		}
+		memset(rows, 0xff, sizeof(rows));
+		assert_int_equal(block_payload_may_hold(block, (enum payload)payload, &none, rows), STATUS_OK);
+		if (rows[i / 64] >> (i % 64) & 1)
+			assert_true(memchr(text.at, '\\', text.len) || text.len > PAYLOAD_INLINE_BYTES_MAX);
+	}
+	arena_finish(&arena);
+}
+
 static void assert_events(struct block *block, struct event *const *events, size_t count)
 {
 	struct event *event = malloc(sizeof(*event));
 	assert_non_null(event);
 	assert_int_equal(block_count(block), count);
 	assert_lengths(block, events, count);
+	assert_holders(block, events, count);
 	for (size_t i = 0; i < count; i++) {
 		assert_int_equal(block_event(block, (uint32_t)i, event), STATUS_OK);
 		assert_int_equal(event->value[FIELD_SEQ].number, block_first_seq(block) + i);
