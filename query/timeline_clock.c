@@ -46,8 +46,10 @@ enum status observers_find(struct timeline *timeline, struct unit *unit)
 		struct moment *moment = unit->moments[i];
 		if (moment->seen_role.len + moment->seen_name.len + moment->seen_instance.len > 0)
 			moment->observer = find_observer(unit, moment);
-		if (moment->observer)
+		if (moment->observer) {
 			moment->observer->events++;
+			moment->observer->sampled = moment->observer->sampled || moment->sampled;
+		}
 	}
 	for (size_t i = 0; i < unit->observer_count; i++)
 		for (size_t j = 0; j < unit->observer_count; j++)

@@ -162,8 +162,8 @@ static bool should_tell(const struct observer *observer, const struct moment *le
 	bool inside = observer->rank > leader->observer->rank;
 	bool same_server = leader->server.len == 0 || text_equal(observer->server, leader->server) ||
 			   (observer->server.len == 0 && observer->rank != RANK_SERVER);
-	return same_server && observer->first_at < leader->own.at && observer->last_at > leader->own.at &&
-	       (!inside || was_answered(leader));
+	return same_server && !observer->sampled && observer->first_at < leader->own.at &&
+	       observer->last_at > leader->own.at && (!inside || was_answered(leader));
 }
 
 static size_t find_unseen(const struct unit *unit, const struct moment *leader, struct difference *found)

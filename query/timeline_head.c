@@ -254,6 +254,23 @@ static void put_clocks(struct output *out, const struct unit *unit)
 		buf_put_byte(&out->text, '\n');
 }
 
+static void put_sampled(struct output *out, const struct unit *unit)
+{
+	bool any = false;
+	for (size_t i = 0; i < unit->observer_count; i++) {
+		if (!unit->observers[i].sampled)
+			continue;
+		if (any)
+			buf_put_string(&out->text, ", ");
+		else
+			put_label(out, "Sampled");
+		any = true;
+		put_observer(out, &unit->observers[i]);
+	}
+	if (any)
+		buf_put_string(&out->text, ": only a sample is sent, other calls may be missing\n");
+}
+
 /* --- the whole --- */
 
 static void put_name(struct output *out, const struct timeline *timeline, const struct unit *unit)
@@ -295,6 +312,7 @@ size_t unit_put_head(struct timeline *timeline, const struct unit *unit, struct 
 	put_calls(out, unit);
 	put_observers(out, unit);
 	put_clocks(out, unit);
+	put_sampled(out, unit);
 	buf_put_byte(&out->text, '\n');
 	return count;
 }

@@ -39,6 +39,7 @@ struct observer {
 	int64_t offset_ns; /* to be added to its times */
 	int64_t floor_ns;  /* the low end of receive time less end time */
 	bool has_floor, linked;
+	bool sampled;              /* it tells only of some calls */
 	uint64_t linked_with;      /* bit i: some call was reported by this one and by the unit's observer i */
 	int64_t first_at, last_at; /* ns, corrected; of its tool calls */
 	struct text server;        /* whose calls it tells of; at = NULL: of several */

@@ -530,6 +530,24 @@ static void a_call_that_an_observer_does_not_tell_of_is_marked(void **state)
 	assert_ptr_equal(strstr(text, "≠ gateway x does not tell of this call, only server x\n"), strstr(third, "≠"));
 }
 
+static void who_sends_a_sample_is_told_and_misses_nothing(void **state)
+{
+	(void)state;
+	const char *numbers[] = {"1", "2", "3"};
+	for (int i = 0; i < 3; i++) {
+		add_report("s-27", "server", numbers[i], i * 1000 + 1, "ok");
+		if (i != 1)
+			query_store_add(&fixture, "session_id", "s-27", "observer.role", "gateway", "observer.name",
+				"some", "server.name", "fs", "action", "tools/call", "target.name", numbers[i],
+				"request_id", numbers[i], "time", at(i * 1000), "verdict", "ok", "marks.sampled", "1",
+				NULL);
+	}
+	query_store_commit(&fixture, false);
+	const char *text = shown("s-27", STATUS_OK);
+	assert_non_null(strstr(text, "Sampled      gateway some: only a sample is sent, other calls may be missing\n"));
+	assert_null(strstr(text, "≠"));
+}
+
 /* --- what has no end --- */
 
 static void a_call_whose_server_stopped_meanwhile_says_so(void **state)
@@ -677,6 +695,7 @@ int main(void)
 		cmocka_unit_test(what_an_observer_counted_and_nobody_received_stands_in_place),
 		cmocka_unit_test(definitions_seen_first_are_one_line),
 		cmocka_unit_test(a_call_that_an_observer_does_not_tell_of_is_marked),
+		cmocka_unit_test(who_sends_a_sample_is_told_and_misses_nothing),
 		cmocka_unit_test(a_call_whose_server_stopped_meanwhile_says_so),
 		cmocka_unit_test(lines_and_cells_hold_every_moment),
 		cmocka_unit_test(of_many_moments_the_last_are_shown),
