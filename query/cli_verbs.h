@@ -123,8 +123,7 @@ VERB(errors, "errors", READS, "[WORDS]", "Errors, the same ones together, since 
 	"--since, new says whether the first one of all that is stored lies in the range. JSON holds the stack.\n"
 	"  mcpledger errors --since 24h\n"
 	"  mcpledger errors server:deploy --sort first_seen")
-VERB(report, "report", READS, "usage|tools|credentials [WORDS]",
-	"Ready-made: who uses what, which tools fail, whose tokens",
+VERB(report, "report", READS, "usage|tools|credentials [WORDS]", "Who uses what, what fails, whose tokens",
 	"Of the last 30 days, unless --since says otherwise; -n is the rows of a section. usage: calls by tenant, "
 	"team, "
 	"user, agent and tool. tools: those that fail most, the slowest, and those that are known but were not called. "
@@ -148,7 +147,7 @@ VERB(export, "export", READS, "", "All events as NDJSON, in order of arrival",
 	"  mcpledger export --data ./mcpledger-data > events.ndjson\n"
 	"  mcpledger export --tenant demo --since 7d | gzip > demo.ndjson.gz\n"
 	"  mcpledger export --checkpoint siem.position >> to-siem.ndjson")
-VERB(backup, "backup", ALONE, "DIR", "Copy a store, also while a collector writes it",
+VERB(backup, "backup", ALONE, "DIR", "Copy a store, also one in use",
 	"DIR is a new or empty directory, or one with an earlier backup of the same store, to which only what is new "
 	"is "
 	"added; a backup that was broken off is finished so. What was copied is read again and its checksums are "
