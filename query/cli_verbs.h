@@ -134,10 +134,19 @@ VERB(report, "report", READS, "usage|tools|credentials [WORDS]", "Who uses what,
 	"  mcpledger report credentials user:chloe@example.com")
 VERB(stats, "stats", READS, "[WORDS]", "Figures of the store, or of calls by field",
 	"Without --by: events, blocks and bytes of the store. With --by FIELD[,FIELD]: calls that the words match, by "
-	"outcome, with durations and bytes. Only tool calls are counted unless the words or --by name a kind.\n"
+	"outcome, with durations and bytes; a field may be a path into parameters, or minute, hour, day (UTC). Only "
+	"calls "
+	"are counted unless the words or --by name a kind; each report of a call counts, which tools does not do.\n"
+	"Errors are what counts against the server: tool_error, rpc_error, transport_error and timeout. Refused is "
+	"what "
+	"does not: denied, throttled, rejected, cancelled. p99 is the smallest duration that 99 % do not exceed, exact "
+	"for "
+	"up to 65536 in a group (512 where all have more than four million), else at most 0.8 % off.\n"
+	"With -n, or beyond 10000 groups, the rest is one row (other), so that totals stay right.\n"
 	"  mcpledger stats\n"
-	"  mcpledger stats --by server,tool --since 7d\n"
-	"  mcpledger stats --by user verdict:denied")
+	"  mcpledger stats --by server,tool --since 7d --sort errors -n 10\n"
+	"  mcpledger stats --by day,user verdict:denied\n"
+	"  mcpledger stats --by request.path tool:read_text_file")
 
 GROUP("The store")
 VERB(export, "export", READS, "", "All events as NDJSON, in order of arrival",

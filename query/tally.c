@@ -169,6 +169,17 @@ bool tally_moment_before(const struct tally_moment *a, const struct tally_moment
 	return a->store != b->store ? a->store < b->store : a->seq < b->seq;
 }
 
+/* Which groups are exact depends on the counts alone, not on their order. */
+enum status tally_limit_durations(struct tally *tally)
+{
+	enum status status = STATUS_OK;
+	if (tally->durations <= TALLY_DURATIONS_MAX)
+		return STATUS_OK;
+	for (size_t i = 0; i < tally->count && status == STATUS_OK; i++)
+		status = durations_limit(&tally->groups[i]->durations, TALLY_DURATIONS_FEW);
+	return status == STATUS_OK ? durations_limit(&tally->other->durations, TALLY_DURATIONS_FEW) : status;
+}
+
 static bool set_grow(struct tally *tally, struct tally_set *set)
 {
 	size_t slot_count = set->slot_count ? 2 * set->slot_count : SET_SLOTS_MIN;
@@ -308,6 +319,9 @@ enum status tally_merge(struct tally *into, struct tally **from)
 		status = tally_add_group(into, (*from)->groups[i], (*from)->groups[i]->parts);
 	if (status == STATUS_OK)
 		status = tally_add_other(into, (*from)->other);
+	into->durations += (*from)->durations;
+	if (status == STATUS_OK)
+		status = tally_limit_durations(into);
 	into->ranks |= (*from)->ranks;
 	into->has_starts = into->has_starts || (*from)->has_starts;
 	tally_destroy(from);

@@ -9,7 +9,7 @@
  *
  * A block is counted by its dictionary codes: a row costs some array steps, a text is looked at once per block and group.
  * Memory is bounded: beyond groups_max groups, or TALLY_BYTES_MAX of texts, further events count in the group "other";
- * a set lists at most TALLY_SET_MAX values.  Tables are keyed with a secret, so nobody can choose values that collide.
+ * a set lists at most TALLY_SET_MAX values; with very many durations, only those of small groups are kept one by one.  Tables are keyed with a secret, so nobody can choose values that collide.
  *
  * The `start` of a call that was sent in two stages is not counted, its `end` is; with spec.once, a start without an end
  * counts, too.
@@ -33,6 +33,8 @@ enum {
 	TALLY_VALUE_BYTES_MAX = 1024, /* longer values are grouped by their start */
 	TALLY_SAMPLE_BYTES_MAX = 256 * 1024,
 	TALLY_BYTES_MAX = 128 * 1024 * 1024,
+	TALLY_DURATIONS_MAX = 4 * 1024 * 1024, /* with more in all groups, percentiles are exact only */
+	TALLY_DURATIONS_FEW = 512,             /* of groups with up to so many */
 };
 
 /* A condition: the first of fields that an event has is one of words (with but: is none of them). */

@@ -38,6 +38,7 @@ struct tally {
 	struct tally_group **groups;
 	size_t count, room;
 	struct tally_group *other;
+	uint64_t durations; /* in all groups */
 	unsigned ranks;
 	bool has_starts;
 	struct tally_work *work; /* owned; made by the first visit */
@@ -47,6 +48,8 @@ struct tally {
 
 /* The group of these parts, made if there is room for it, else "other".  STATUS_NO_MEMORY. */
 enum status tally_find(struct tally *tally, const struct tally_part *parts, struct tally_group **group) MUST_CHECK;
+/* Keeps the memory of durations within its bound; to be called now and then. */
+enum status tally_limit_durations(struct tally *tally) MUST_CHECK;
 /* Counts a value of a set. */
 enum status tally_set_add(struct tally *tally, struct tally_set *set, struct text value, uint64_t count) MUST_CHECK;
 /* Keeps a sample's text if its moment is later (earlier) than that of the one there is. */

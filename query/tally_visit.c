@@ -259,16 +259,18 @@ static enum status judge(const struct tally_spec *spec, struct tally_work *work,
 	return STATUS_OK;
 }
 
-static enum status add_durations(const struct tally_work *work, const struct columns *columns)
+static enum status add_durations(struct tally *tally, const struct tally_work *work, const struct columns *columns)
 {
 	const struct column *duration = &columns->duration;
 	enum status status = STATUS_OK;
 	for (uint32_t i = 0; i < work->count && status == STATUS_OK; i++) {
 		uint32_t row = work->rows[i];
-		if (is_there(duration, row) && columns->counts[i])
-			status = durations_add(&group_at(work, i)->durations, duration->numbers[row]);
+		if (!is_there(duration, row) || !columns->counts[i])
+			continue;
+		status = durations_add(&group_at(work, i)->durations, duration->numbers[row]);
+		tally->durations++;
 	}
-	return status;
+	return status == STATUS_OK ? tally_limit_durations(tally) : status;
 }
 
 /* As the emitter sent it. */
@@ -394,7 +396,7 @@ static enum status count_rows(struct tally *tally, struct tally_work *work, stru
 	if (status == STATUS_OK)
 		status = judge(spec, work, columns);
 	if (status == STATUS_OK && spec->durations)
-		status = add_durations(work, columns);
+		status = add_durations(tally, work, columns);
 	if (status == STATUS_OK && spec->bytes)
 		add_bytes(work, columns);
 	if (status == STATUS_OK && spec->times)

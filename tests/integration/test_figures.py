@@ -127,8 +127,9 @@ def store(request, tmp_path_factory):
     return folder / "store", [json.loads(line) for line in ledgerlib.export_lines(folder / "store")]
 
 
-def ask(store, *words, limit=0, since="2020-01-01"):
-    done = ledgerlib.run_cli("--data", store[0], *words, "-n", str(limit), "--since", since, "-o", "json", "-q")
+def ask(store, *words, limit=0, since="2020-01-01", found=True):
+    done = ledgerlib.run_cli("--data", store[0], *words, "-n", str(limit), "--since", since, "-o", "json", "-q",
+                             status=0 if found else 1)
     return json.loads(done.stdout)["items"]
 
 
@@ -157,10 +158,8 @@ def test_stats_by_a_path_into_parameters(store):
     wanted = {}
     for event in counted:
         value = model.at(event, "request.path")
-        key = value if value is None or isinstance(value, str) else json.dumps(value)
-        wanted[key] = wanted.get(key, 0) + 1
-    if any(not isinstance(key, str | None) for key in wanted):
-        pytest.skip("a path that is no text")
+        assert value is None or isinstance(value, str)
+        wanted[value] = wanted.get(value, 0) + 1
     assert {item["by"]["request.path"]: item["count"] for item in ask(store, "stats", "--by", "request.path")} == wanted
 
 
@@ -197,9 +196,9 @@ def test_servers(store):
 
 
 def test_principals(store):
-    if not any(model.principal(event) for event in store[1]):
-        pytest.skip("nobody is named")
-    assert_rows(ask(store, "principals"), model.principals(store[1]), lambda item: (item["tenant"], item["principal"]))
+    wanted = model.principals(store[1])
+    items = ask(store, "principals", found=bool(wanted))
+    assert_rows(items, wanted, lambda item: (item["tenant"], item["principal"]))
 
 
 def error_of(item):
@@ -224,9 +223,7 @@ def test_errors_are_new_where_none_was_before_the_range(store):
 
 def test_auth(store):
     wanted = model.auth(store[1])
-    if not wanted:
-        pytest.skip("nobody logs in")
-    items = ask(store, "auth")
+    items = ask(store, "auth", found=bool(wanted))
     names = ("tenant", "principal", "client", "step", "method", "result", "reason")
     assert_rows(items, wanted, lambda item: tuple(item[name] for name in names))
     denials = [item["denied"] > 0 for item in items]
@@ -263,9 +260,7 @@ def test_report_of_tools(store):
 
 def test_report_of_credentials(store):
     wanted = model.credentials(store[1])
-    if not wanted:
-        pytest.skip("no credentials")
-    items = ask(store, "report", "credentials")
+    items = ask(store, "report", "credentials", found=bool(wanted))
     assert_rows(items, wanted, lambda item: (item["tenant"], item["credential"]))
     counts = [item["flag_count"] for item in items]
     assert counts == sorted(counts, reverse=True)

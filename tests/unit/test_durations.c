@@ -45,11 +45,61 @@ static void percentiles_of_many_values_are_close(void **state)
 	durations_finish(&durations);
 }
 
+/* A tenth of the values each from nanoseconds to hours, in two parts. */
+static void parts_merge_into_the_whole(void **state)
+{
+	(void)state;
+	enum { COUNT = 100000 };
+	struct durations whole = {0}, parts[2] = {{0}}, few = {0};
+	for (int64_t i = 0; i < COUNT; i++) {
+		int64_t ns = i * i * 37 % 1000003;
+		for (int64_t k = i % 10; k > 0; k--)
+			ns *= 7;
+		add(&whole, ns);
+		add(&parts[i % 3 > 0], ns);
+	}
+	add(&whole, 3);
+	add(&few, 3);
+	assert_int_equal(durations_merge(&parts[0], &parts[1]), STATUS_OK);
+	assert_int_equal(durations_merge(&parts[0], &few), STATUS_OK);
+	assert_int_equal(parts[0].count, COUNT + 1);
+	assert_int_equal(parts[0].max, whole.max);
+	for (int percent = 0; percent <= 100; percent++)
+		assert_int_equal(durations_percentile(&parts[0], percent / 100.0),
+			durations_percentile(&whole, percent / 100.0));
+	durations_finish(&whole);
+	durations_finish(&parts[0]);
+	durations_finish(&parts[1]);
+	durations_finish(&few);
+}
+
+static void a_limit_makes_a_histogram_of_those_above_it(void **state)
+{
+	(void)state;
+	struct durations durations = {0};
+	for (int64_t i = 1; i <= 1000; i++)
+		add(&durations, i * 1000003);
+	int64_t exact = durations_percentile(&durations, 0.5);
+	assert_int_equal(durations_limit(&durations, 1000), STATUS_OK);
+	assert_int_equal(durations_percentile(&durations, 0.5), exact);
+	assert_int_equal(durations_limit(&durations, 999), STATUS_OK);
+	int64_t got = durations_percentile(&durations, 0.5);
+	assert_true(got != exact && (got > exact ? got - exact : exact - got) * 1000 <= exact * 8);
+	add(&durations, -1);
+	add(&durations, INT64_MAX);
+	assert_int_equal(durations_percentile(&durations, 0), 0);
+	assert_int_equal(durations.max, INT64_MAX);
+	assert_true(durations_percentile(&durations, 1) > INT64_MAX / 100 * 99);
+	durations_finish(&durations);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(percentiles_of_few_values_are_exact),
 		cmocka_unit_test(percentiles_of_many_values_are_close),
+		cmocka_unit_test(parts_merge_into_the_whole),
+		cmocka_unit_test(a_limit_makes_a_histogram_of_those_above_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
