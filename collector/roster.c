@@ -1,6 +1,7 @@
 /*
- * A hash table with chains of indices.  Entries lie in pages that never move; a place that is free again waits in a
- * list.  Keys are hashes under a secret of this process, so chains stay short whoever chooses what is hashed.
+ * A hash table with chains of indices, and a list by when entries were heard of, so that those that expire are at its
+ * end.  Entries lie in pages that never move; a place that is free again waits in a list.  Keys are hashes under a
+ * secret of this process, so chains stay short whoever chooses what is hashed.
  */
 #include "roster.h"
 
@@ -14,7 +15,8 @@ enum { PAGE_ENTRIES = 1024, NOBODY = -1 };
 struct entry {
 	uint64_t key, owner;
 	int64_t heard;
-	int32_t next; /* in its chain, or of the free places; NOBODY: the last */
+	int32_t next;         /* in its chain, or of the free places; NOBODY: the last */
+	int32_t older, newer; /* in the list by when they were heard of */
 	max_align_t contents[];
 };
 
@@ -25,7 +27,7 @@ struct roster {
 	char **pages;
 	int32_t *chains;
 	size_t chain_count; /* a power of two */
-	int32_t free;
+	int32_t free, oldest, newest;
 	struct metric_series *turned_away;
 };
 
@@ -57,11 +59,13 @@ enum status roster_create(
 		metric_series_get(limits->turned_away, &(struct text){options->name, strlen(options->name)});
 	made->stride = (sizeof(struct entry) + options->entry_bytes + unit - 1) / unit * unit;
 	made->pages = calloc(limits->entries_max / PAGE_ENTRIES + 1, sizeof(char *));
-	made->free = NOBODY;
+	made->free = made->oldest = made->newest = NOBODY;
+	if (made->pages == NULL) {
+		free(made);
+		return STATUS_NO_MEMORY;
+	}
 	*roster = made;
-	if (made->pages == NULL)
-		roster_destroy(roster);
-	return *roster ? STATUS_OK : STATUS_NO_MEMORY;
+	return STATUS_OK;
 }
 
 void roster_destroy(struct roster **roster)
@@ -115,21 +119,62 @@ static bool add_page(struct roster *roster)
 	return true;
 }
 
-static struct entry *find(const struct roster *roster, uint64_t key)
+static int32_t find(const struct roster *roster, uint64_t key)
 {
 	int32_t index = roster->chain_count ? *chain_of(roster, key) : NOBODY;
 	while (index != NOBODY && entry_at(roster, index)->key != key)
 		index = entry_at(roster, index)->next;
-	return index == NOBODY ? NULL : entry_at(roster, index);
+	return index;
 }
+
+/* --- the list by when entries were heard of --- */
+
+static void put_newest(struct roster *roster, int32_t index, int64_t now)
+{
+	struct entry *entry = entry_at(roster, index);
+	entry->heard = now;
+	entry->older = roster->newest;
+	entry->newer = NOBODY;
+	if (roster->newest == NOBODY)
+		roster->oldest = index;
+	else
+		entry_at(roster, roster->newest)->newer = index;
+	roster->newest = index;
+}
+
+static void unlink_age(struct roster *roster, int32_t index)
+{
+	const struct entry *entry = entry_at(roster, index);
+	if (entry->older == NOBODY)
+		roster->oldest = entry->newer;
+	else
+		entry_at(roster, entry->older)->newer = entry->newer;
+	if (entry->newer == NOBODY)
+		roster->newest = entry->older;
+	else
+		entry_at(roster, entry->newer)->older = entry->older;
+}
+
+/* --- entering and leaving --- */
 
 void *roster_find(struct roster *roster, uint64_t key, int64_t now)
 {
-	struct entry *entry = find(roster, key);
-	if (entry == NULL)
+	int32_t index = find(roster, key);
+	if (index == NOBODY)
 		return NULL;
-	entry->heard = now;
-	return entry->contents;
+	unlink_age(roster, index);
+	put_newest(roster, index, now);
+	return entry_at(roster, index)->contents;
+}
+
+static bool take_place(struct roster *roster, uint64_t owner)
+{
+	if (!share_take(&roster->places, owner, 1))
+		return false;
+	if (roster->free != NOBODY || add_page(roster))
+		return true;
+	share_give(&roster->places, owner, 1);
+	return false;
 }
 
 void *roster_enter(struct roster *roster, uint64_t key, uint64_t owner, int64_t now, bool *is_new)
@@ -138,12 +183,7 @@ void *roster_enter(struct roster *roster, uint64_t key, uint64_t owner, int64_t 
 	*is_new = known == NULL;
 	if (known)
 		return known;
-	bool has_place = share_take(&roster->places, owner, 1);
-	if (has_place && roster->free == NOBODY && !add_page(roster)) {
-		share_give(&roster->places, owner, 1);
-		has_place = false;
-	}
-	if (!has_place) {
+	if (!take_place(roster, owner)) {
 		metric_add(roster->turned_away, 1);
 		return NULL;
 	}
@@ -151,43 +191,36 @@ void *roster_enter(struct roster *roster, uint64_t key, uint64_t owner, int64_t 
 	struct entry *entry = entry_at(roster, index);
 	int32_t *chain = chain_of(roster, key);
 	roster->free = entry->next;
-	*entry = (struct entry){.key = key, .owner = owner, .heard = now, .next = *chain};
+	*entry = (struct entry){.key = key, .owner = owner, .next = *chain};
 	memset(entry->contents, 0, roster->options.entry_bytes);
 	*chain = index;
+	put_newest(roster, index, now);
 	return entry->contents;
 }
 
-/* Takes out the entry that *link leads to. */
-static void take_out(struct roster *roster, int32_t *link, int64_t now)
+void roster_leave(struct roster *roster, uint64_t key, int64_t now)
 {
-	int32_t index = *link;
+	int32_t index = find(roster, key);
+	if (index == NOBODY)
+		return;
 	struct entry *entry = entry_at(roster, index);
 	roster->options.leave(roster->options.context, entry->contents, now);
+	int32_t *link = chain_of(roster, key);
+	while (*link != index)
+		link = &entry_at(roster, *link)->next;
 	*link = entry->next;
+	unlink_age(roster, index);
 	share_give(&roster->places, entry->owner, 1);
 	entry->next = roster->free;
 	roster->free = index;
 }
 
-void roster_leave(struct roster *roster, uint64_t key, int64_t now)
-{
-	int32_t *link = roster->chain_count ? chain_of(roster, key) : NULL;
-	while (link && *link != NOBODY && entry_at(roster, *link)->key != key)
-		link = &entry_at(roster, *link)->next;
-	if (link && *link != NOBODY)
-		take_out(roster, link, now);
-}
-
 void roster_expire(struct roster *roster, int64_t now)
 {
-	for (size_t i = 0; roster->places.used && i < roster->chain_count; i++) {
-		int32_t *link = &roster->chains[i];
-		while (*link != NOBODY) {
-			struct entry *entry = entry_at(roster, *link);
-			if (now - entry->heard >= roster->options.age_max)
-				take_out(roster, link, now);
-			else
-				link = &entry->next;
-		}
+	while (roster->oldest != NOBODY) {
+		const struct entry *entry = entry_at(roster, roster->oldest);
+		if (now - entry->heard < roster->options.age_max)
+			return;
+		roster_leave(roster, entry->key, now);
 	}
 }

@@ -221,6 +221,8 @@ void metric_series_release(struct metric_series *series, int64_t now)
 	assert(series->holders > 0);
 	series->holders--;
 	series->released_at = now;
+	if (series->holders == 0 && now < series->family->idle_since)
+		series->family->idle_since = now;
 	pthread_mutex_unlock(&registry->lock);
 }
 
@@ -248,22 +250,34 @@ void series_free_dropped(struct metric_registry *registry)
 	}
 }
 
+static void drop_idle(struct metric_family *family, int64_t before)
+{
+	family->idle_since = INT64_MAX;
+	for (size_t i = 0; i < family->slot_count; i++) {
+		struct metric_series **at = &family->slots[i];
+		while (*at) {
+			bool is_idle = (*at)->holders == 0;
+			if (is_idle && (*at)->released_at < before) {
+				drop(family, at);
+				continue;
+			}
+			if (is_idle && (*at)->released_at < family->idle_since)
+				family->idle_since = (*at)->released_at;
+			at = &(*at)->next;
+		}
+	}
+}
+
 void metric_family_expire(struct metric_family *family, int64_t before)
 {
 	struct metric_registry *registry = family->registry;
 	pthread_mutex_lock(&registry->lock);
-	for (size_t i = 0; i < family->slot_count; i++) {
-		struct metric_series **at = &family->slots[i];
-		while (*at) {
-			if ((*at)->holders == 0 && (*at)->released_at < before)
-				drop(family, at);
-			else
-				at = &(*at)->next;
-		}
-	}
+	bool any = family->idle_since < before;
+	if (any)
+		drop_idle(family, before);
 	pthread_mutex_unlock(&registry->lock);
 	/* An exposition that runs now frees them at its end. */
-	if (pthread_mutex_trylock(&registry->exposing_lock) == 0) {
+	if (any && pthread_mutex_trylock(&registry->exposing_lock) == 0) {
 		series_free_dropped(registry);
 		pthread_mutex_unlock(&registry->exposing_lock);
 	}
@@ -315,7 +329,7 @@ void label_sets_add_families(struct metric_registry *registry)
 void label_sets_watch(struct metric_family *family)
 {
 	struct metric_registry *registry = family->registry;
-	struct text name = text_of(family->info.name);
-	metric_series_compute(metric_series_get(registry->label_sets, &name), read_label_sets, family);
-	metric_series_compute(metric_series_get(registry->label_sets_overflowed, &name), read_overflowed, family);
+	const struct text values[METRIC_LABELS_MAX] = {text_of(family->info.name)};
+	metric_series_compute(metric_series_get(registry->label_sets, values), read_label_sets, family);
+	metric_series_compute(metric_series_get(registry->label_sets_overflowed, values), read_overflowed, family);
 }

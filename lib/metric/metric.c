@@ -94,7 +94,8 @@ struct metric_family *metric_family_add(struct metric_registry *registry, const 
 		.info = *info,
 		.name_len = name_len(info),
 		.slot_count = SLOTS_MIN,
-		.places = {.max = registry->series_max}};
+		.places = {.max = registry->series_max},
+		.idle_since = INT64_MAX};
 	family->slots = calloc(family->slot_count, sizeof(struct metric_series *));
 	family->bounds_ns = calloc(info->bound_count + 1, sizeof(int64_t));
 	family->overflow = series_create(family, NULL, 0);

@@ -44,6 +44,7 @@ struct metric_family {
 	/* under the registry's lock */
 	struct metric_series **slots; /* hash table; slot_count is a power of two */
 	size_t slot_count;
+	int64_t idle_since;   /* no series that nobody holds was released before this */
 	size_t series_count;  /* without the overflow series */
 	struct share places;  /* only where labels come from events */
 	uint64_t *overflowed; /* hashes of label sets without a place; NULL: none yet */
