@@ -29,6 +29,14 @@ static struct text keep_field(struct timeline *timeline, const struct event *eve
 	return *shared;
 }
 
+/* 7 and "7" are the same request: one emitter writes it as it came, another as text. */
+static struct text unquoted(struct text token)
+{
+	if (token.len >= 2 && token.at[0] == '"' && token.at[token.len - 1] == '"')
+		return (struct text){token.at + 1, token.len - 2};
+	return token;
+}
+
 static enum stage stage_of(const struct event *event)
 {
 	struct text stage = event_text(event, FIELD_STAGE);
@@ -75,6 +83,7 @@ static void keep_fields(struct timeline *timeline, const struct event *event, st
 	};
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		*fields[i].text = keep_field(timeline, event, fields[i].field);
+	moment->request_id = unquoted(moment->request_id);
 	if (moment->refers_to.len == 0)
 		moment->refers_to = keep_field(timeline, event, FIELD_CAUSED_BY);
 	moment->effect = keep(timeline, brief_effect(event));

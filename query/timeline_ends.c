@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "conditions.h"
+#include "members.h"
 #include "timestamp.h"
 
 /*
@@ -107,7 +108,7 @@ static void tell_stop(struct timeline *timeline, struct moment *moment, const st
 		text_equal(stop->phase, TEXT("crash")) ? "crashed" : "stopped", after);
 	if (stop->signal.len > 0) {
 		buf_put_string(words, ", signal ");
-		buf_put_text(words, stop->signal);
+		buf_put_text(words, leaf_text(stop->signal, &timeline->scratch));
 	} else if (stop->has_exit_code) {
 		buf_printf(words, ", exit code %lld", (long long)stop->exit_code);
 	}

@@ -202,7 +202,7 @@ def members_for(joined_by, call, who):
         return {"trace_id": f"{call['run']}-{number // 4}", "span_id": f"{number}-{order}",
                 **({"parent_span_id": f"{number}-{order - 1}"} if order else {})}
     if joined_by == "requests":
-        return {"session_id": f"{call['run']}-session", "request_id": number}
+        return {"session_id": f"{call['run']}-session", "request_id": str(number) if who == "gateway" else number}
     return {}
 
 
@@ -364,3 +364,47 @@ def test_the_api_lists_disagreements(reported):
     assert verdict["inner_says"].startswith("ok after")
     shown = json.loads(daemon.cli_on_store("show", str(verdict["inner_seq"]), "-o", "json").stdout)
     assert shown["observer"]["name"] == "gw-1"
+
+
+def test_reports_in_two_stores_are_one_call(make_daemon):
+    """A collector beside the client and one beside the server; both have a first event, and so the same numbers."""
+    daemons = {"client": make_daemon(), "server": make_daemon()}
+    calls = calls_of("apart", 12, {4: "timeout"}, {})
+    now = time.time_ns() - 100 * S
+    for who, daemon in daemons.items():
+        daemon.accept([report(call, who, "requests", now) for call in calls])
+    stores = [part for daemon in daemons.values() for part in ("--data", daemon.data)]
+    (told,) = json.loads(ledgerlib.run_cli(*stores, "timeline", "apart-session", "-o", "json").stdout)["timelines"]
+    assert told["calls"] == 12
+    assert told["reports"] == 12
+    assert told["disagreements"] == 1
+    leaders = [m for m in told["moments"] if m["depth"] == 0]
+    assert [m["event"]["request"]["n"] for m in leaders] == list(range(12))
+    assert {m["event"]["observer"]["role"] for m in leaders} == {"server"}
+    rows = [json.loads(line) for line in
+            ledgerlib.run_cli(*stores, "disagreements", "-o", "ndjson").stdout.splitlines()]
+    assert sorted(row["about"] for row in rows) == ["duration", "verdict"]
+    assert rows[0]["outer_seq"] == rows[0]["inner_seq"], "told apart although their numbers are equal"
+
+
+def test_a_call_whose_server_crashed_says_so_and_what_was_lost_stands_in_place(daemon):
+    now = time.time_ns() - 60 * S
+    work = {"session_id": "cut", "server": {"name": "db", "instance": "pod-1"},
+            "observer": {"role": "server", "name": "db-1", "epoch": "e"}}
+
+    def observed(number, **members):
+        return {**work, "observer": {**work["observer"], "seq": number}, **members}
+
+    daemon.accept([
+        {**ledgerlib.tool_call("first"), **observed(1, time=now, id="one", outcome={"tool_error": False})},
+        {**ledgerlib.tool_call("never_ends"), **observed(2, time=now + S, id="two", stage="start")},
+        {"kind": "lifecycle", "phase": "crash", "signal": "11", "time": now + 5 * S, "server": work["server"]},
+        {**ledgerlib.tool_call("anew"), **observed(6, time=now + 9 * S, id="three", outcome={"tool_error": False})},
+    ])
+    text = daemon.cli_on_store("timeline", "cut", "--utc", env={"COLUMNS": "140"}).stdout.decode()
+    lines = [line.strip() for line in text.splitlines()]
+    assert any(line.endswith("never_ends  outcome unknown: the server crashed 4 s later, signal 11") for line in lines)
+    hole = lines.index("·· server db-1 sent 3 that never came (its numbers 3 to 5) ··")
+    assert "never_ends" in "".join(lines[:hole])
+    assert "anew" in "".join(lines[hole:])
+    assert "Calls        3: 2 ok, 1 with unknown outcome" in lines

@@ -5,12 +5,11 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "query_store.h"
 #include "largest.h"
+#include "query_store.h"
 #include "search.h"
 #include "timestamp.h"
 #include "when.h"
-#include "timestamp.h"
 
 /*
  * Six events: a block of three, a block of two, and one in the tail.
