@@ -1,5 +1,6 @@
 """What the documents say about the tree is true."""
 
+import fnmatch
 import re
 
 import ledgerlib
@@ -37,6 +38,12 @@ def test_files_that_documents_name_exist():
     for document in DOCUMENTS:
         for name in re.findall(rf"`((?:{FOLDERS})/[\w./-]*)`", read(document)):
             assert "NAME" in name or (ROOT / name).exists(), f"{document} names {name}"
+
+
+def test_files_that_the_architecture_names_without_their_folder_exist():
+    names = {path.name for folder in FOLDERS.split("|") for path in (ROOT / folder).rglob("*.*")}
+    for name in re.findall(r"`([\w*]+\.[ch])`", read("ARCHITECTURE.md")):
+        assert fnmatch.filter(names, name), f"ARCHITECTURE.md names {name}"
 
 
 def test_links_between_documents_lead_somewhere():
