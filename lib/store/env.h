@@ -71,5 +71,10 @@ enum status env_get_at_or_after(
 /* The last entry with a key < `key`. */
 enum status env_get_before(
 	struct env_txn *txn, enum env_db db, struct text key, struct text *found, struct text *value) MUST_CHECK;
+/*
+ * Lets go of the pages of a value that a read transaction gave; it is still readable: what is asked for again comes back
+ * from the file.  Never of a value of a write transaction, which may lie in memory of its own.
+ */
+void env_drop_pages(struct text bytes);
 
 #endif

@@ -15,6 +15,7 @@
 #include <lmdb.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -496,4 +497,13 @@ enum status env_get_at_or_after(
 enum status env_get_before(struct env_txn *txn, enum env_db db, struct text key, struct text *found, struct text *value)
 {
 	return seek(txn, db, key, true, found, value);
+}
+
+void env_drop_pages(struct text bytes)
+{
+	enum { PAGE_BYTES = 4096 };
+	uintptr_t from = ((uintptr_t)bytes.at + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+	uintptr_t to = ((uintptr_t)bytes.at + bytes.len) / PAGE_BYTES * PAGE_BYTES;
+	if (bytes.len && from < to)
+		(void)madvise((void *)from, to - from, MADV_DONTNEED);
 }

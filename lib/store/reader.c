@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,18 +31,10 @@
 #define MAP_BYTES_SLACK  (UINT64_C(16) << 20)
 #define JOINED_BYTES_MAX (UINT64_C(1) << 30)
 
-enum { PAGE_BYTES = 4096 };
-
-/* They are still readable: what is asked for again comes back from the file. */
 static void drop_pages(struct store_reader *reader)
 {
-	for (unsigned i = 0; i < reader->mapped_count; i++) {
-		struct text mapped = reader->mapped[i];
-		uintptr_t from = ((uintptr_t)mapped.at + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
-		uintptr_t to = ((uintptr_t)mapped.at + mapped.len) / PAGE_BYTES * PAGE_BYTES;
-		if (mapped.len && from < to)
-			(void)madvise((void *)from, to - from, MADV_DONTNEED);
-	}
+	for (unsigned i = 0; i < reader->mapped_count; i++)
+		env_drop_pages(reader->mapped[i]);
 	reader->mapped_count = 0;
 }
 

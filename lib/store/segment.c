@@ -343,6 +343,8 @@ static enum status get_parts(struct env_txn *txn, enum env_db db, uint8_t *key, 
 		if (copy) {
 			char *at = to + (size_t)number * part_bytes_max(db);
 			memcpy(at, part.bytes.at, part.bytes.len);
+			if (reading.drop)
+				env_drop_pages(part.bytes);
 			part.bytes.at = at; /* the checksum is of what the caller gets */
 		}
 		if (reading.check && !part_is_whole(&part))

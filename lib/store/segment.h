@@ -127,6 +127,7 @@ enum status segment_find_unit(
 struct segment_reading {
 	struct arena *arena;
 	bool check, copy;
+	bool drop; /* the pages that were copied from; only in a read transaction, whose values lie in the map */
 };
 enum status segment_get_unit(struct env_txn *txn, enum env_db db, struct segment_unit unit,
 	struct segment_reading reading, struct segment_value *value) MUST_CHECK;

@@ -82,7 +82,7 @@ static enum status read_unit(
 	/* Only the columns that are wanted should be read from disk; block_open and the columns have their own checks. */
 	reading.check = !sealed || segment->unlocked;
 	/* A segment that is written to gives copies: its snapshot may be parked while they are in use. */
-	reading.copy = !segment->settled;
+	reading.copy = reading.drop = !segment->settled;
 	status = segment_get_unit(segment->txn, sealed ? ENV_BLOCK : ENV_TAIL, found, reading, &value);
 	if (status == STATUS_NOT_FOUND)
 		return STATUS_DAMAGED;
