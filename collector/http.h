@@ -1,8 +1,8 @@
 /*
  * http - the daemon's HTTP server: native ingest, import, metrics, health, reload, and the routes of the read API.
  *
- * It has its own threads: http.threads serve connections, query.threads run the routes, one watches deadlines.  A
- * request for ingest waits for its commit without a thread.  The ingest funnel's writer must run until
+ * It has its own threads: http.threads serve connections, query.threads and one more run the routes, one feeds tails, one
+ * watches deadlines.  A request for ingest waits for its commit without a thread.  The ingest funnel's writer must run until
  * http_server_destroy has returned, since every request that was handed over is answered.
  */
 #ifndef MCPLEDGER_HTTP_H
@@ -23,6 +23,7 @@ struct http_server_options {
 	struct metric_registry *registry;
 	const struct http_route *routes; /* of the read API; run on query threads */
 	size_t route_count;
+	void (*feed)(void *route_context); /* feeds all tails (http_api.h), on a thread of the server's; may be NULL */
 	void *route_context;
 	/* Whether events can be committed now; else writes one line why not. Any thread; must not block. */
 	bool (*ready)(void *context, char reason[200]);

@@ -1,8 +1,8 @@
 /*
  * http_core - struct http_server: what the parts of the HTTP server share.  Private to collector/http_*.c.
  *
- * Threads: http.threads of the library serve connections; query.threads run routes (http_query.c); one watches
- * (http_watch.c): deadlines, streams that should be flushed, clients that left.
+ * Threads: http.threads of the library serve connections; query.threads and one more run routes (http_query.c); one feeds
+ * tails (http_tail.c); one watches (http_watch.c): deadlines, streams that should be flushed, clients that left.
  */
 #ifndef MCPLEDGER_HTTP_CORE_H
 #define MCPLEDGER_HTTP_CORE_H
@@ -21,15 +21,23 @@ enum http_limit {
 	HTTP_LIMIT_BUDGET,
 	HTTP_LIMIT_REQUEST_TIME,
 	HTTP_LIMIT_QUERIES,
+	HTTP_LIMIT_QUERY_TIME,
+	HTTP_LIMIT_ROWS,
+	HTTP_LIMIT_BYTES,
+	HTTP_LIMIT_FORM,
+	HTTP_LIMIT_TAILS,
+	HTTP_LIMIT_TAIL_BYTES,
+	HTTP_LIMIT_TAIL_STALL,
 	HTTP_LIMIT_COUNT
 };
 
 struct http_queries;
+struct http_tails;
 struct http_watch;
 
 struct http_server {
 	struct http_server_options options; /* without conf */
-	size_t body_bytes_max;
+	size_t body_bytes_max, form_bytes_max;
 	unsigned thread_count;
 	int64_t request_time_max; /* ns */
 	struct listener listener;
@@ -48,9 +56,10 @@ struct http_server {
 
 	struct http_connections *connections;
 	struct http_queries *queries;
+	struct http_tails *tails;
 	struct http_watch *watch;
 	struct metric_family *requests;
-	struct metric_series *open;
+	struct metric_series *open, *tails_open;
 	struct metric_series *limits[HTTP_LIMIT_COUNT];
 
 	_Atomic bool stopping;
@@ -61,6 +70,7 @@ struct http_server {
 
 struct http_policy *http_server_policy(struct http_server *server); /* held */
 void http_count_limit(struct http_server *server, enum http_limit limit);
+void http_count_setting(struct http_server *server, const char *setting); /* by the limit's name */
 
 /* --- http_pages.c --- */
 
@@ -85,6 +95,18 @@ void http_queries_tick(struct http_server *server);
  * STATUS_CANCELLED: it ended too early.
  */
 enum status http_query_read(struct http_exchange *exchange, char *to, size_t max, size_t *len, bool *end) MUST_CHECK;
+
+/* --- http_tail.c --- */
+
+enum status http_tails_create(struct http_server *server, const struct conf *conf) MUST_CHECK;
+/* Called a few times a second: finds tails whose client left, stalls or may no longer read, and lets go of ended ones. */
+void http_tails_tick(struct http_server *server);
+/* Ends all tails, and lets none begin.  Returns at once. */
+void http_tails_stop(struct http_server *server);
+/* Stops, and waits until all were ended.  No handler may be running. */
+void http_tails_join(struct http_server *server);
+/* No connection may be served any more. */
+void http_tails_destroy(struct http_server *server);
 
 /* --- http_watch.c --- */
 

@@ -43,6 +43,8 @@ const char *http_status_title(unsigned status)
 		return "Content Too Large";
 	case 415:
 		return "Unsupported Media Type";
+	case 422:
+		return "Unprocessable Content";
 	case 429:
 		return "Too Many Requests";
 	case 500:
@@ -54,15 +56,24 @@ const char *http_status_title(unsigned status)
 	}
 }
 
-void http_put_problem(struct buf *out, unsigned status, const char *title, const char *detail)
+static void put_member(struct buf *out, const char *name, const char *value)
 {
-	buf_printf(out, "{\"type\":\"about:blank\",\"title\":");
-	json_put_string(out, text_of(title));
-	buf_printf(out, ",\"status\":%u", status);
-	if (detail) {
-		buf_put_string(out, ",\"detail\":");
-		json_put_string(out, text_of(detail));
-	}
+	if (value == NULL)
+		return;
+	buf_printf(out, ",\"%s\":", name);
+	json_put_string(out, text_of(value));
+}
+
+void http_put_problem(struct buf *out, const struct http_problem *problem)
+{
+	buf_put_string(out, "{\"type\":\"about:blank\"");
+	put_member(out, "title", problem->title);
+	buf_printf(out, ",\"status\":%u", problem->http_status);
+	put_member(out, "detail", problem->detail);
+	if (problem->column)
+		buf_printf(out, ",\"column\":%u", problem->column);
+	put_member(out, "nearest", problem->nearest);
+	put_member(out, "limit", problem->limit);
 	buf_put_string(out, "}\n");
 }
 
@@ -79,7 +90,8 @@ void http_answer_problem(struct http_exchange *exchange, unsigned status, const 
 	exchange->answer.status = status;
 	exchange->answer.content_type = "application/problem+json";
 	buf_clear(&exchange->answer.body);
-	http_put_problem(&exchange->answer.body, status, http_status_title(status), detail);
+	http_put_problem(&exchange->answer.body,
+		&(struct http_problem){.http_status = status, .title = http_status_title(status), .detail = detail});
 	if (status == 503 || status == 429)
 		exchange->answer.retry_after_s = RETRY_AFTER_S;
 }
@@ -146,10 +158,37 @@ static bool may_do_it(struct http_exchange *exchange)
 	return false;
 }
 
+static bool takes_body(const struct http_exchange *exchange)
+{
+	return exchange->entry->takes_body && exchange->head.method == HTTP_POST;
+}
+
+/* Parameters too long for a request target come as browsers send forms. */
+static bool can_take_form(struct http_exchange *exchange)
+{
+	static const struct text form = {"application/x-www-form-urlencoded", 33};
+	struct text type = http_head_field(&exchange->head, "Content-Type", NULL);
+	struct text coding = http_head_field(&exchange->head, "Content-Encoding", NULL);
+	bool is_form = type.len >= form.len && http_text_same((struct text){type.at, form.len}, form) &&
+		       (type.len == form.len || strchr("; \t", type.at[form.len]));
+	exchange->body.bytes.max = exchange->server->form_bytes_max;
+	if (is_form && (coding.len == 0 || http_text_same(coding, TEXT("identity")))) {
+		if (exchange->framing.length <= exchange->body.bytes.max)
+			return true;
+		exchange->body.failed = STATUS_TOO_LARGE;
+		http_query_start(exchange);
+		return false;
+	}
+	http_answer_problem(exchange, 415, "a question in a body is application/x-www-form-urlencoded, not packed");
+	return false;
+}
+
 static bool can_take_body(struct http_exchange *exchange)
 {
-	if (!exchange->entry->takes_body)
+	if (!takes_body(exchange))
 		return true;
+	if (exchange->entry->route)
+		return can_take_form(exchange);
 	struct text coding = http_head_field(&exchange->head, "Content-Encoding", NULL);
 	if (coding.len && !http_text_same(coding, TEXT("gzip")) && !http_text_same(coding, TEXT("x-gzip")) &&
 		!http_text_same(coding, TEXT("identity"))) {
@@ -192,7 +231,7 @@ bool http_exchange_refuses_now(const struct http_exchange *exchange)
 
 void http_exchange_body(struct http_exchange *exchange, struct text piece)
 {
-	if (exchange->answer.status == 0 && exchange->entry->takes_body)
+	if (exchange->answer.status == 0 && takes_body(exchange))
 		http_body_append(exchange, piece);
 }
 

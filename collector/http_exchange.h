@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+#include "http_api.h"
 #include "http_guard.h"
 #include "http_head.h"
 #include "http_policy.h"
@@ -36,6 +37,7 @@ struct http_answer {
 	const char *allow;      /* 405: the methods that may be used */
 	unsigned retry_after_s; /* 0: not said */
 	bool gzip;              /* body is packed */
+	bool varies;            /* it could have been, or not */
 	bool closes;            /* the connection ends with it */
 	bool streams;           /* the body comes by http_query_read */
 };
@@ -76,7 +78,7 @@ struct http_entry {
 	void (*start)(struct http_exchange *exchange);
 	/* false: woken too early, wait again. */
 	bool (*finish)(struct http_exchange *exchange);
-	bool takes_body;
+	bool takes_body;                /* by POST */
 	bool is_on_record;              /* each use becomes an event of kind ledger, op query */
 	const struct http_route *route; /* what http_query_start runs */
 	void *route_context;
@@ -101,7 +103,7 @@ void http_exchange_end(struct http_exchange *exchange);
 void http_answer_text(struct http_exchange *exchange, unsigned status, const char *content_type, struct text body);
 /* RFC 9457; detail is one printable line, or NULL. */
 void http_answer_problem(struct http_exchange *exchange, unsigned status, const char *detail);
-void http_put_problem(struct buf *out, unsigned status, const char *title, const char *detail);
+void http_put_problem(struct buf *out, const struct http_problem *problem);
 const char *http_status_title(unsigned status);
 
 /* --- http_body.c --- */

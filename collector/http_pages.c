@@ -62,6 +62,7 @@ static void start_metrics(struct http_exchange *exchange)
 	http_answer_text(exchange, 200, types[format], (struct text){NULL, 0});
 	struct buf *body = &exchange->answer.body;
 	bool packs = text.len >= GZIP_WORTH_BYTES && http_accept_gzip(&exchange->head);
+	exchange->answer.varies = true;
 	exchange->answer.gzip = packs && codec_pack(buf_text(&text), CODEC_GZIP, CODEC_FAST, body) == STATUS_OK;
 	if (exchange->answer.gzip) {
 		buf_finish(&text);
@@ -77,7 +78,9 @@ static void reload(void *context, const struct http_request *request, struct htt
 	struct error error = {0};
 	(void)request;
 	if (server->options.reload(server->options.context, &error) != STATUS_OK) {
-		http_response_problem(response, 500, http_status_title(500), error.text);
+		http_response_problem(
+			response, &(struct http_problem){
+					  .http_status = 500, .title = http_status_title(500), .detail = error.text});
 		return;
 	}
 	http_response_begin(response, 200, TEXT_PLAIN);
@@ -126,11 +129,11 @@ enum status http_entries_create(struct http_server *server)
 	for (size_t i = 0; i < options->route_count; i++)
 		server->entries[server->entry_count++] = (struct http_entry){
 			.path = options->routes[i].path,
-			.methods = HTTP_GET | HTTP_HEAD | (options->routes[i].takes_body ? HTTP_POST : 0U),
+			.methods = HTTP_GET | HTTP_HEAD | HTTP_POST,
 			.scope = TOKEN_READ,
 			.start = http_query_start,
 			.finish = http_query_finish,
-			.takes_body = options->routes[i].takes_body,
+			.takes_body = true,
 			.is_on_record = true,
 			.route = &options->routes[i],
 			.route_context = options->route_context,

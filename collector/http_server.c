@@ -70,6 +70,18 @@ void http_gate_open(struct http_gate *gate)
 
 /* --- answers --- */
 
+/*
+ * An answer without chunks (HTTP/1.0) ends where its connection ends: a reset says that it is not whole.  The library says
+ * a polite goodbye before it closes; so the socket is disconnected before that, which resets it.
+ */
+static ssize_t break_off(const struct http_exchange *exchange)
+{
+	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+	if (!exchange->head.is_http_1_1)
+		(void)connect(exchange->fd, &nobody, sizeof(nobody));
+	return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
 static ssize_t read_stream(void *context, uint64_t position, char *to, size_t max)
 {
 	struct http_exchange *exchange = context;
@@ -78,7 +90,7 @@ static ssize_t read_stream(void *context, uint64_t position, char *to, size_t ma
 	(void)position;
 	for (;;) {
 		if (http_query_read(exchange, to, max, &len, &end) != STATUS_OK)
-			return MHD_CONTENT_READER_END_WITH_ERROR;
+			return break_off(exchange);
 		if (len)
 			return (ssize_t)len;
 		if (end)
@@ -121,6 +133,8 @@ static bool add_headers(struct MHD_Response *response, const struct http_answer 
 		added = added && MHD_add_response_header(response, "Content-Type", answer->content_type) == MHD_YES;
 	if (answer->gzip)
 		added = added && MHD_add_response_header(response, "Content-Encoding", "gzip") == MHD_YES;
+	if (answer->varies)
+		added = added && MHD_add_response_header(response, "Vary", "Accept-Encoding") == MHD_YES;
 	if (answer->allow)
 		added = added && MHD_add_response_header(response, "Allow", answer->allow) == MHD_YES;
 	if (answer->status == 401)
@@ -364,9 +378,32 @@ struct http_policy *http_server_policy(struct http_server *server)
 	return policy;
 }
 
+static const char *const limit_names[HTTP_LIMIT_COUNT] = {
+	[HTTP_LIMIT_CONNECTIONS] = "http.connections_max",
+	[HTTP_LIMIT_ADDRESS] = "http.connections_per_address_max",
+	[HTTP_LIMIT_BODY] = "http.body_bytes_max",
+	[HTTP_LIMIT_BUDGET] = "ingest.queue_bytes_max",
+	[HTTP_LIMIT_REQUEST_TIME] = "http.request_time_max",
+	[HTTP_LIMIT_QUERIES] = "query.threads",
+	[HTTP_LIMIT_QUERY_TIME] = "query.time_max",
+	[HTTP_LIMIT_ROWS] = "query.rows_max",
+	[HTTP_LIMIT_BYTES] = "query.bytes_max",
+	[HTTP_LIMIT_FORM] = "query.form_bytes_max",
+	[HTTP_LIMIT_TAILS] = "query.tails_max",
+	[HTTP_LIMIT_TAIL_BYTES] = "query.tail_bytes_max",
+	[HTTP_LIMIT_TAIL_STALL] = "query.tail_stall_time_max",
+};
+
 void http_count_limit(struct http_server *server, enum http_limit limit)
 {
 	metric_add(server->limits[limit], 1);
+}
+
+void http_count_setting(struct http_server *server, const char *setting)
+{
+	for (size_t i = 0; i < HTTP_LIMIT_COUNT; i++)
+		if (strcmp(limit_names[i], setting) == 0)
+			http_count_limit(server, (enum http_limit)i);
 }
 
 const char *http_server_address(const struct http_server *server)
@@ -404,14 +441,6 @@ static void add_metrics(struct http_server *server)
 {
 	static const char *const request_labels[] = {"path", "code"};
 	static const char *const limit_labels[] = {"limit"};
-	static const char *const limits[HTTP_LIMIT_COUNT] = {
-		[HTTP_LIMIT_CONNECTIONS] = "http.connections_max",
-		[HTTP_LIMIT_ADDRESS] = "http.connections_per_address_max",
-		[HTTP_LIMIT_BODY] = "http.body_bytes_max",
-		[HTTP_LIMIT_BUDGET] = "ingest.queue_bytes_max",
-		[HTTP_LIMIT_REQUEST_TIME] = "http.request_time_max",
-		[HTTP_LIMIT_QUERIES] = "query.threads",
-	};
 	struct metric_registry *registry = server->options.registry;
 	static const struct metric_info requests_info = {
 		.type = METRIC_COUNTER,
@@ -430,7 +459,7 @@ static void add_metrics(struct http_server *server)
 	};
 	struct metric_family *hits = metric_family_add(registry, &hits_info);
 	for (size_t i = 0; i < HTTP_LIMIT_COUNT; i++)
-		server->limits[i] = metric_series_get(hits, (struct text[]){text_of(limits[i])});
+		server->limits[i] = metric_series_get(hits, (struct text[]){text_of(limit_names[i])});
 	static const struct metric_info open_info = {
 		.type = METRIC_GAUGE,
 		.name = "mcpledger_http_connections",
@@ -467,6 +496,8 @@ static enum status create_parts(struct http_server *server, const struct conf *c
 		add_metrics(server);
 		status = http_queries_create(server, (unsigned)conf->query_threads);
 	}
+	if (status == STATUS_OK)
+		status = http_tails_create(server, conf);
 	if (status == STATUS_OK)
 		status = http_watch_create(server);
 	return status == STATUS_OK ? status : error_set(error, status, "http: %s", status_text(status));
@@ -565,6 +596,7 @@ static void destroy_parts(struct http_server *server)
 		MHD_stop_daemon(server->daemon);
 	http_watch_destroy(server);
 	http_queries_destroy(server);
+	http_tails_destroy(server);
 	listener_close(&server->listener);
 	while (server->idle_worker_count)
 		ingest_worker_destroy(&server->idle_workers[--server->idle_worker_count]);
@@ -605,6 +637,7 @@ enum status http_server_create(
 	made->options = *options;
 	made->options.conf = NULL;
 	made->body_bytes_max = conf->http_body_bytes_max;
+	made->form_bytes_max = conf->query_form_bytes_max;
 	made->thread_count = (unsigned)conf->http_threads;
 	made->request_time_max = conf->http_request_time_max;
 	made->listener.fd = -1;
@@ -633,6 +666,7 @@ void http_server_stop(struct http_server *server)
 	if (server == NULL || atomic_exchange(&server->stopping, true))
 		return;
 	http_queries_cancel(server);
+	http_tails_stop(server);
 }
 
 static void wait_for_zero(_Atomic uint64_t *count, int64_t time_max_ns)
@@ -652,6 +686,7 @@ void http_server_destroy(struct http_server **server, int64_t time_max_ns)
 	/* The writer calls us for each of these, so they end; and the library must not be stopped before. */
 	wait_for_zero(&gone->uncommitted, -1);
 	http_queries_join(gone);
+	http_tails_join(gone);
 	wait_for_zero(&gone->unanswered, time_max_ns);
 	destroy_parts(gone);
 	*server = NULL;

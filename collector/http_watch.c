@@ -32,6 +32,7 @@ static void tick(struct http_server *server)
 {
 	http_connections_cut(server->connections, timestamp_elapsed(), server->limits[HTTP_LIMIT_REQUEST_TIME]);
 	http_queries_tick(server);
+	http_tails_tick(server);
 }
 
 static void *watch(void *context)

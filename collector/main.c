@@ -103,6 +103,13 @@ static void note_config_change(struct daemon *daemon, const struct buf *restart)
 	buf_finish(&detail);
 }
 
+static void set_query_limits(struct query_api *query, const struct conf *conf)
+{
+	query_api_set_limits(query, &(struct query_limits){.time_max_ns = conf->query_time_max,
+					    .rows_max = conf->query_rows_max,
+					    .bytes_max = conf->query_bytes_max});
+}
+
 /* All or nothing: what can fail comes before what changes something. */
 static enum status take_over(struct daemon *daemon, const struct conf *wanted, struct error *error)
 {
@@ -113,7 +120,7 @@ static enum status take_over(struct daemon *daemon, const struct conf *wanted, s
 		status = core_reload(&daemon->core, wanted, error);
 	if (status != STATUS_OK)
 		return status;
-	query_api_set_time_max(daemon->query, wanted->query_time_max);
+	set_query_limits(daemon->query, wanted);
 	atomic_store(&daemon->drain_time_max, wanted->lifecycle_drain_time_max);
 	set_log_level(wanted);
 	return STATUS_OK;
@@ -170,6 +177,7 @@ static enum status start_http(struct daemon *daemon, struct error *error)
 		.budget = &daemon->core.budget,
 		.registry = daemon->registry,
 		.route_context = daemon->query,
+		.feed = query_api_feed,
 		.ready = is_ready,
 		.reload = reload,
 		.context = daemon,
@@ -183,7 +191,7 @@ static enum status start_query(struct daemon *daemon, struct error *error)
 	enum status status = query_api_create(&daemon->query, daemon->core.store);
 	if (status != STATUS_OK)
 		return error_set(error, status, "starting failed: %s", status_text(status));
-	query_api_set_time_max(daemon->query, daemon->conf.query_time_max);
+	set_query_limits(daemon->query, &daemon->conf);
 	return STATUS_OK;
 }
 

@@ -37,8 +37,9 @@ typedef enum status fetch_take(void *context, unsigned http_status, struct text 
 enum status fetch_get(struct fetch *fetch, const char *path, fetch_take *take, void *context, unsigned *http_status,
 	struct error *error) MUST_CHECK;
 
-/* The next fetch_get sends this as a POST; borrowed until then. */
-void fetch_send(struct fetch *fetch, const char *content_type, struct text body);
+/* The same for a form: its parameters are in the body, name=value&…, escaped. */
+enum status fetch_post_form(struct fetch *fetch, const char *path, struct text form, fetch_take *take, void *context,
+	unsigned *http_status, struct error *error) MUST_CHECK;
 
 /* Appends text so that it may stand in a path or as a parameter's value. */
 void fetch_put_escaped(struct buf *out, struct text text);

@@ -8,6 +8,8 @@
 #ifndef MCPLEDGER_PRINTABLE_H
 #define MCPLEDGER_PRINTABLE_H
 
+#include <stdbool.h>
+
 #include "buf.h"
 
 void printable_put(struct buf *out, struct text text);
@@ -17,6 +19,8 @@ size_t printable_put_columns(struct buf *out, struct text text, size_t columns);
 void printable_put_logfmt(struct buf *out, struct text text);
 /* One CSV cell (RFC 4180), a leading = + - @ tab or CR neutralised by a leading apostrophe. */
 void printable_put_csv(struct buf *out, struct text text);
+/* Whether text is UTF-8 (RFC 3629) and nothing else. */
+bool printable_is_utf8(struct text text);
 /* Terminal columns of text (wide characters count two). */
 size_t printable_columns(struct text text);
 

@@ -11,8 +11,15 @@
 struct query_api;
 enum status query_api_create(struct query_api **api, struct store *store) MUST_CHECK;
 void query_api_destroy(struct query_api **api);
-/* Longest time a query may take, ns. Any thread. */
-void query_api_set_time_max(struct query_api *api, int64_t time_max_ns);
+struct query_limits {
+	int64_t time_max_ns;
+	uint64_t rows_max;  /* events looked at; 0: no limit */
+	uint64_t bytes_max; /* of an answer; 0: no limit */
+};
+/* Of each query to come but exports. Any thread. */
+void query_api_set_limits(struct query_api *api, const struct query_limits *limits);
+/* Feeds those who follow events (http_server_options.feed); api: a struct query_api. */
+void query_api_feed(void *api);
 /* The routes, with `api` as the context of their handlers; returns how many. */
 size_t query_api_routes(const struct http_route **routes);
 

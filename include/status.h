@@ -23,6 +23,7 @@ struct error {
 	enum status status;
 	unsigned line;
 	unsigned column;
+	const char *nearest; /* the name that was perhaps meant, for good; NULL: none */
 	char text[400];
 };
 

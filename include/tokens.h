@@ -38,6 +38,8 @@ void tokens_destroy(struct tokens **tokens);
 size_t tokens_count(const struct tokens *tokens);
 /* Who this token is, or NULL.  Takes the same time for every token of the file.  Lives as long as tokens. */
 const struct token *tokens_find(const struct tokens *tokens, struct text token);
+/* Whether they have this token of other tokens, with the same scopes and tenants. */
+bool tokens_have(const struct tokens *tokens, const struct token *token);
 /* Whether the token may do this: admin may do everything. */
 bool token_may(const struct token *token, enum token_scope scope);
 

@@ -14,10 +14,8 @@ enum { TOKEN_BYTES_MAX = 4096 };
 
 struct fetch {
 	CURL *curl;
-	char *base;            /* owned; "http://localhost" for a Unix socket */
-	char *authorization;   /* owned; the header, or NULL */
-	const char *send_type; /* NULL: nothing is to be sent */
-	struct text send;
+	char *base;          /* owned; "http://localhost" for a Unix socket */
+	char *authorization; /* owned; the header, or NULL */
 	char message[CURL_ERROR_SIZE];
 };
 
@@ -180,33 +178,25 @@ static enum status keep_piece(void *context, unsigned http_status, struct text p
 	return buf_status(body);
 }
 
-/* Headers of a POST and its body. */
-static struct curl_slist *set_body(struct fetch *fetch, const char *content_type, struct text body, bool *failed)
+static void set_body(struct fetch *fetch, struct text body)
 {
-	char type[128];
-	(void)snprintf(type, sizeof(type), "Content-Type: %s", content_type);
-	struct curl_slist *headers = add_header(NULL, type, failed);
-	headers = add_header(headers, "Expect:", failed);
 	curl_easy_setopt(fetch->curl, CURLOPT_POST, 1L);
 	curl_easy_setopt(fetch->curl, CURLOPT_POSTFIELDS, body.len > 0 ? body.at : "");
 	curl_easy_setopt(fetch->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
-	return headers;
-}
-
-void fetch_send(struct fetch *fetch, const char *content_type, struct text body)
-{
-	fetch->send_type = content_type;
-	fetch->send = body;
 }
 
 enum status fetch_post(struct fetch *fetch, const char *path, const char *content_type, struct text body,
 	struct fetch_answer *answer, struct error *error)
 {
+	char type[128];
 	bool failed = false;
 	struct request request = {.fetch = fetch, .take = keep_piece, .context = &answer->body};
-	struct curl_slist *headers = set_body(fetch, content_type, body, &failed);
+	(void)snprintf(type, sizeof(type), "Content-Type: %s", content_type);
+	struct curl_slist *headers = add_header(NULL, type, &failed);
+	headers = add_header(headers, "Expect:", &failed);
 	headers = add_header(headers, fetch->authorization, &failed);
 	buf_clear(&answer->body);
+	set_body(fetch, body);
 	enum status status = failed ? error_set(error, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY))
 				    : perform(&request, path, headers, error);
 	curl_slist_free_all(headers);
@@ -221,20 +211,16 @@ enum status fetch_post(struct fetch *fetch, const char *path, const char *conten
 	return status;
 }
 
-enum status fetch_get(struct fetch *fetch, const char *path, fetch_take *take, void *context, unsigned *http_status,
-	struct error *error)
+/* What comes is passed on piece by piece. */
+static enum status take_answer(
+	struct request *request, const char *path, const char *header, unsigned *http_status, struct error *error)
 {
+	struct fetch *fetch = request->fetch;
 	bool failed = false;
-	struct request request = {.fetch = fetch, .take = take, .context = context};
-	struct curl_slist *headers = NULL;
-	if (fetch->send_type)
-		headers = set_body(fetch, fetch->send_type, fetch->send, &failed);
-	else
-		curl_easy_setopt(fetch->curl, CURLOPT_HTTPGET, 1L);
-	fetch->send_type = NULL;
-	headers = add_header(headers, fetch->authorization, &failed);
+	struct curl_slist *headers = add_header(NULL, fetch->authorization, &failed);
+	headers = add_header(headers, header, &failed);
 	enum status status = failed ? error_set(error, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY))
-				    : perform(&request, path, headers, error);
+				    : perform(request, path, headers, error);
 	curl_slist_free_all(headers);
 	if (status == STATUS_OK) {
 		long code = 0;
@@ -242,6 +228,22 @@ enum status fetch_get(struct fetch *fetch, const char *path, fetch_take *take, v
 		*http_status = (unsigned)code;
 	}
 	return status;
+}
+
+enum status fetch_get(struct fetch *fetch, const char *path, fetch_take *take, void *context, unsigned *http_status,
+	struct error *error)
+{
+	struct request request = {.fetch = fetch, .take = take, .context = context};
+	curl_easy_setopt(fetch->curl, CURLOPT_HTTPGET, 1L);
+	return take_answer(&request, path, NULL, http_status, error);
+}
+
+enum status fetch_post_form(struct fetch *fetch, const char *path, struct text form, fetch_take *take, void *context,
+	unsigned *http_status, struct error *error)
+{
+	struct request request = {.fetch = fetch, .take = take, .context = context};
+	set_body(fetch, form); /* curl says itself that it is a form */
+	return take_answer(&request, path, "Expect:", http_status, error);
 }
 
 void fetch_put_escaped(struct buf *out, struct text text)

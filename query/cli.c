@@ -137,6 +137,7 @@ enum status cli_scan(struct cli *cli, struct scan *scan)
 	made.gives_up = cli->gives_up;
 	made.asker = cli->asker;
 	made.threads = cli->threads;
+	made.meter = &cli->meter;
 	const struct scan all = made;
 	enum status status = read_time(cli, "since", cli->options.since, &all, &made.since);
 	if (status == STATUS_OK)
@@ -181,5 +182,13 @@ verb_run *verb_find_reading(struct text name)
 	for (size_t i = 0; i < sizeof(reading) / sizeof(reading[0]); i++)
 		if (text_equal(name, text_of(reading[i].name)))
 			return reading[i].run;
+	return NULL;
+}
+
+const char *verb_name_reading(struct text name)
+{
+	for (size_t i = 0; i < sizeof(reading) / sizeof(reading[0]); i++)
+		if (text_equal(name, text_of(reading[i].name)))
+			return reading[i].name;
 	return NULL;
 }

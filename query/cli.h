@@ -30,10 +30,12 @@ struct cli {
 	struct explain explain;
 	enum status failed;    /* what cli_fail was given */
 	int64_t now, deadline; /* see struct scan */
+	struct scan_meter meter;
 	bool (*gives_up)(const void *asker);
 	const void *asker;
 	unsigned threads; /* see struct scan */
 	struct error error;
+	void (*tell)(struct cli *cli); /* passes messages on at once; NULL: nobody sees them before the end */
 };
 
 void cli_init(struct cli *cli, const struct options *options, output_write *write, void *context);
@@ -63,6 +65,7 @@ enum exit_code cli_cover(struct cli *cli, const struct coverage *coverage);
 /* One that reads, by its name; NULL: there is none. */
 typedef enum exit_code verb_run(struct cli *cli);
 verb_run *verb_find_reading(struct text name);
+const char *verb_name_reading(struct text name); /* the name itself, for good */
 
 /* Appends a file to out. STATUS_NOT_FOUND, STATUS_IO; STATUS_LIMIT: it is larger than out may be. */
 enum status cli_read_file(const char *path, struct buf *out) MUST_CHECK;

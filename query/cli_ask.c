@@ -15,7 +15,8 @@
 enum {
 	CONNECT_S_MAX = 10,
 	SILENCE_S_MAX = 120,
-	PATH_BYTES_MAX = 256 * 1024,
+	QUESTION_BYTES_MAX = 128 * 1024 * 1024,
+	TARGET_BYTES_MAX = 8 * 1024, /* a longer question is sent in the body */
 	MESSAGE_BYTES_MAX = 64 * 1024,
 	HTTP_OK = 200
 };
@@ -35,14 +36,23 @@ static void put_parameter(void *context, const char *value)
 	fetch_put_escaped(parameter->path, text_of(value));
 }
 
-static void put_path(struct buf *path, const struct cli *cli, const char *verb)
+void ask_put_options(struct buf *out, const struct cli *cli)
 {
-	buf_printf(path, ASK_PATH "?verb=%s&width=%u&color=%d&words=", verb, cli->out.width, cli->out.color);
-	fetch_put_escaped(path, cli->words);
 	for (size_t i = 0; i < options_count(); i++)
 		if (option_is_asked(i))
-			option_values(&cli->options, i, put_parameter, &(struct parameter){path, option_name(i)});
-	buf_put_byte(path, 0);
+			option_values(&cli->options, i, put_parameter, &(struct parameter){out, option_name(i)});
+	if (cli->indicators.len == 0)
+		return;
+	buf_put_string(out, "&match=");
+	fetch_put_escaped(out, cli->indicators);
+}
+
+static void put_question(struct buf *out, const struct cli *cli, const char *verb)
+{
+	buf_printf(out, ASK_PATH "?verb=%s&width=%u&color=%d&words=", verb, cli->out.width, cli->out.color);
+	fetch_put_escaped(out, cli->words);
+	ask_put_options(out, cli);
+	buf_put_byte(out, 0);
 }
 
 struct answer {
@@ -68,7 +78,7 @@ static enum status take(void *context, unsigned http_status, struct text piece)
 	return output_step(&answer->cli->out);
 }
 
-static void set_problem(struct cli *cli, unsigned http_status, struct text problem)
+void ask_set_problem(struct cli *cli, unsigned http_status, struct text problem)
 {
 	struct members members;
 	struct text name;
@@ -88,7 +98,7 @@ static enum exit_code finish(struct answer *answer, unsigned http_status)
 	struct cli *cli = answer->cli;
 	struct text rest = buf_text(&answer->rest);
 	if (http_status != HTTP_OK) {
-		set_problem(cli, http_status, rest);
+		ask_set_problem(cli, http_status, rest);
 		return cli_fail(cli, STATUS_IO);
 	}
 	if (!answer->ended || rest.len == 0 || rest.at[0] < '0' || rest.at[0] > '0' + EXIT_FAILED) {
@@ -106,33 +116,45 @@ static enum exit_code finish(struct answer *answer, unsigned http_status)
 	return status == STATUS_OK ? (enum exit_code)(rest.at[0] - '0') : cli_fail(cli, status);
 }
 
+enum status ask_send(struct fetch *fetch, const struct buf *question, fetch_take *answer, void *context,
+	unsigned *http_status, struct error *error)
+{
+	size_t target = strcspn(question->at, "?");
+	if (question->len <= TARGET_BYTES_MAX)
+		return fetch_get(fetch, question->at, answer, context, http_status, error);
+	/* The target ends where the parameters began. */
+	struct text form = {question->at + target + 1, question->len - target - 2};
+	question->at[target] = 0;
+	return fetch_post_form(fetch, question->at, form, answer, context, http_status, error);
+}
+
 enum exit_code cli_ask(struct cli *cli, const char *verb)
 {
+	if (cli->options.follow)
+		return cli_follow(cli);
 	const struct fetch_options options = {.url = cli->options.url,
 		.token_file = cli->options.token_file,
 		.connect_time_max_ns = CONNECT_S_MAX * NS_PER_S,
 		.silence_time_max_ns = SILENCE_S_MAX * NS_PER_S};
 	struct answer answer = {.cli = cli};
 	struct fetch *fetch = NULL;
-	struct buf path;
+	struct buf question;
 	unsigned http_status = 0;
-	buf_init(&path, PATH_BYTES_MAX);
+	buf_init(&question, QUESTION_BYTES_MAX);
 	buf_init(&answer.rest, MESSAGE_BYTES_MAX);
-	put_path(&path, cli, verb);
-	enum status status = buf_status(&path);
+	put_question(&question, cli, verb);
+	enum status status = buf_status(&question);
 	if (status == STATUS_OK)
 		status = fetch_open(&fetch, &options, &cli->error);
-	if (status == STATUS_OK && cli->indicators.len > 0)
-		fetch_send(fetch, "text/plain; charset=utf-8", cli->indicators);
 	if (status == STATUS_OK)
-		status = fetch_get(fetch, path.at, take, &answer, &http_status, &cli->error);
+		status = ask_send(fetch, &question, take, &answer, &http_status, &cli->error);
 	enum exit_code code = EXIT_FOUND;
 	if (status == STATUS_OK)
 		code = finish(&answer, http_status);
 	else if (status != STATUS_CANCELLED)
 		code = cli_fail(cli, status);
 	fetch_close(&fetch);
-	buf_finish(&path);
+	buf_finish(&question);
 	buf_finish(&answer.rest);
 	return code;
 }

@@ -14,6 +14,7 @@ OPTION(url, "url", 0, STRING, HERE, "URL", "* demo import ",
 OPTION(token_file, "token-file", 0, STRING, HERE, "FILE", "* demo import ", "holds the token for the collector")
 OPTION(output, "output", 'o', FORMAT, ASKED, "FORMAT", "* backup ", "table (default), json, ndjson or csv")
 OPTION(limit, "limit", 'n', LIMIT, ASKED, "N", "", "at most N, the newest or largest; 0: all")
+OPTION(follow, "follow", 'f', FLAG, HERE, NULL, " tail ", "go on with each further event as it becomes durable")
 OPTION(since, "since", 0, STRING, ASKED, "TIME", "",
 	"the event's time: 2026-11-20T10:00:00Z, 2026-11-20, 2h (ago), yesterday; or that of the first or last event a "
 	"search finds: 'first(user:alice verdict:denied)'")
@@ -34,7 +35,7 @@ OPTION(baseline, "baseline", 0, STRING, ASKED, "DURATION", " diff first-seen ",
 OPTION(utc, "utc", 0, FLAG, HERE, NULL, "", "tables show UTC instead of local time (JSON always is UTC)")
 OPTION(require_complete, "require-complete", 0, FLAG, ASKED, NULL, "", "exit with 3 when the answer may lack events")
 OPTION(match_file, "match-file", 0, STRING, HERE, "FILE",
-	" search stats sessions tools servers principals errors auth definitions diff first-seen ",
+	" search tail stats sessions tools servers principals errors auth definitions diff first-seen ",
 	"only events that hold one of the indicators in this file, one a line: names, phrases, hashes, addresses")
 OPTION(explain, "explain", 0, FLAG, ASKED, NULL, "",
 	"tell on stderr, after the answer, which blocks were read, why the others were not, and the time it took")

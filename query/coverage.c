@@ -14,6 +14,12 @@ bool coverage_complete(const struct coverage *coverage)
 	       coverage->sampled == 0 && (!coverage->wide || (coverage->redacted == 0 && coverage->cut == 0));
 }
 
+bool coverage_has_losses(const struct coverage *coverage)
+{
+	return coverage->missing > 0 || coverage->damages > 0 || coverage->losses > 0 || coverage->restarts > 0 ||
+	       coverage->clock_jumps > 0 || coverage->sampled > 0;
+}
+
 void coverage_add_gap(struct coverage *coverage, uint64_t first, uint64_t last)
 {
 	coverage->missing += last - first + 1;
@@ -128,6 +134,7 @@ static enum status collect_losses(const struct scan *scan, struct coverage *cove
 	losses.tenants = NULL;
 	losses.backward = false;
 	losses.coverage = NULL;
+	losses.meter = NULL;
 	enum status status = scan_events(&losses, add_ledger_event, coverage, error);
 	return status == STATUS_DAMAGED ? STATUS_OK : status;
 }
@@ -172,6 +179,7 @@ static enum status collect_marks(const struct scan *scan, struct coverage *cover
 	marked.next = &words;
 	marks.filter = &filter;
 	marks.coverage = &ignored;
+	marks.meter = NULL;
 	return scan_run(&marks, add_marks, coverage, error);
 }
 

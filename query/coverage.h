@@ -44,6 +44,8 @@ struct coverage {
 
 /* Nothing that could hide an event from the answer. */
 bool coverage_complete(const struct coverage *coverage);
+/* Whether it tells of events that are or may be lost, for who follows what arrives. */
+bool coverage_has_losses(const struct coverage *coverage);
 void coverage_add_gap(struct coverage *coverage, uint64_t first, uint64_t last);
 void coverage_add_damage(struct coverage *coverage, const char *segment, uint64_t first_seq, uint32_t count);
 /* Once each; a note does not make an answer incomplete. */

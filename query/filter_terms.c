@@ -118,11 +118,14 @@ static enum status unknown_field(struct parser *parser, struct text name, size_t
 {
 	const char *nearest = field_name_nearest(name);
 	int len = name.len < 80 ? (int)name.len : 80;
-	if (nearest)
-		return parser_fail(parser, at,
-			"unknown field \"%.*s\"; did you mean \"%s\"? To search for the text, quote it", len, name.at,
-			nearest);
-	return parser_fail(parser, at, "unknown field \"%.*s\"; to search for the text, quote it", len, name.at);
+	if (nearest == NULL)
+		return parser_fail(
+			parser, at, "unknown field \"%.*s\"; to search for the text, quote it", len, name.at);
+	enum status status = parser_fail(parser, at,
+		"unknown field \"%.*s\"; did you mean \"%s\"? To search for the text, quote it", len, name.at, nearest);
+	if (parser->error)
+		parser->error->nearest = nearest;
+	return status;
 }
 
 static enum status read_field_term(struct parser *parser, struct text name, struct condition **condition)

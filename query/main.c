@@ -78,6 +78,13 @@ static void keep_freed_memory(void)
 	(void)mallopt(M_MMAP_THRESHOLD, KEPT_BYTES_MAX / 2);
 }
 
+static void tell(struct cli *cli)
+{
+	if (buf_status(&cli->messages) == STATUS_OK)
+		(void)fwrite(cli->messages.at, 1, cli->messages.len, stderr);
+	buf_clear(&cli->messages);
+}
+
 static enum exit_code run(const struct verb *verb, const struct options *options)
 {
 	struct cli cli;
@@ -94,10 +101,10 @@ static enum exit_code run(const struct verb *verb, const struct options *options
 	cli.threads = lanes_processors();
 	cli.out.width = terminal_width(verb->reads ? ANSWER_COLUMNS : HELP_COLUMNS);
 	cli.out.color = isatty(STDOUT_FILENO) && (no_color == NULL || no_color[0] == 0);
+	cli.tell = tell;
 	enum exit_code code = run_with_files(&cli, verb);
 	cli_explain(&cli);
-	if (buf_status(&cli.messages) == STATUS_OK)
-		(void)fwrite(cli.messages.at, 1, cli.messages.len, stderr);
+	tell(&cli);
 	cli_stdout_close(&out);
 	cli_finish(&cli);
 	return code;

@@ -72,6 +72,11 @@ bool option_is_asked(size_t option)
 	return rows[option].where == WHERE_ASKED;
 }
 
+bool option_repeats(size_t option)
+{
+	return rows[option].type == TYPE_LIST;
+}
+
 static bool names_verb(const char *verbs, const char *verb)
 {
 	size_t len = strlen(verb);

@@ -56,6 +56,7 @@ const char *option_help(size_t option);
 /* The words that its value may be, from 0; NULL: there are no more, or it may be any text. */
 const char *option_word(size_t option, size_t number);
 bool option_is_asked(size_t option); /* part of the question */
+bool option_repeats(size_t option);  /* may be given several times, each adds to it */
 /* Whether a verb takes it; reads: the verb reads events. */
 bool option_is_of(size_t option, const char *verb, bool reads);
 bool verb_takes_options(const struct verb *verb);

@@ -25,6 +25,7 @@ struct lane {
 	struct block *block;
 	uint64_t rows[ROW_WORDS_MAX];
 	bool wanted;    /* some row is */
+	uint32_t met;   /* rows that were looked at */
 	uint32_t asked; /* rows; this and the times are for explain */
 	int64_t match_ns, work_ns;
 	enum status status;
@@ -32,12 +33,10 @@ struct lane {
 	struct arena scratch;
 };
 
-/* A scan under way. tenants, time and filter are one condition, so that rows and summaries meet them alike. */
+/* A scan under way. */
 struct run {
 	const struct scan *scan;
-	struct condition all, time, tenant, words;
-	struct wanted time_range;
-	struct wanted *tenants; /* owned */
+	struct scan_conditions asked;
 	const struct scan_store *store;
 	struct scan_place place;
 	scan_visit *visit; /* or: */
@@ -100,58 +99,69 @@ static const uint8_t field_recv_time = FIELD_RECV_TIME;
 static const uint8_t fields_tenant[] = {
 	FIELD_TENANT, FIELD_INGEST_TENANT}; /* the first that an event has, as in event_tenant */
 
-static void add_condition(struct run *run, struct condition *condition)
+static void add_condition(struct scan_conditions *conditions, struct condition *condition)
 {
-	struct condition **link = &run->all.children;
+	struct condition **link = &conditions->all.children;
 	while (*link)
 		link = &(*link)->next;
 	*link = condition;
 }
 
+enum status scan_conditions_init(struct scan_conditions *conditions, const struct scan *scan)
+{
+	*conditions = (struct scan_conditions){.all = {.type = CONDITION_AND}};
+	if (scan->tenants) {
+		conditions->tenants = calloc(scan->tenant_count + 1, sizeof(*conditions->tenants));
+		if (conditions->tenants == NULL)
+			return STATUS_NO_MEMORY;
+		for (size_t i = 0; i < scan->tenant_count; i++)
+			conditions->tenants[i].text = scan->tenants[i];
+		conditions->tenant = (struct condition){.type = CONDITION_FIELD,
+			.fields = fields_tenant,
+			.field_count = 2,
+			.first_present = true,
+			.values = conditions->tenants,
+			.value_count = scan->tenant_count};
+		add_condition(conditions, &conditions->tenant);
+	}
+	if (scan->since != INT64_MIN || scan->until != INT64_MAX) {
+		conditions->time_range = (struct wanted){.ranged = true, .first = scan->since, .last = scan->until - 1};
+		conditions->time = (struct condition){.type = CONDITION_FIELD,
+			.field_count = 1,
+			.fields = scan->by_recv_time ? &field_recv_time : &field_time,
+			.values = &conditions->time_range,
+			.value_count = 1};
+		add_condition(conditions, &conditions->time);
+	}
+	if (scan->filter) {
+		conditions->words = *scan->filter->root;
+		conditions->words.next = NULL;
+		add_condition(conditions, &conditions->words);
+	}
+	return STATUS_OK;
+}
+
+void scan_conditions_finish(struct scan_conditions *conditions)
+{
+	free(conditions->tenants);
+	conditions->tenants = NULL;
+}
+
 static enum status run_init(struct run *run, const struct scan *scan)
 {
 	run->scan = scan;
-	run->all.type = CONDITION_AND;
 	run->batch_max = 1;
 	pthread_mutex_init(&run->reader_lock, NULL);
 	for (unsigned i = 0; i < SCAN_LANES_MAX; i++) {
 		run->lanes[i].run = run;
 		arena_init(&run->lanes[i].scratch, SCRATCH_BYTES_MAX);
 	}
-	if (scan->tenants) {
-		run->tenants = calloc(scan->tenant_count + 1, sizeof(*run->tenants));
-		if (run->tenants == NULL)
-			return STATUS_NO_MEMORY;
-		for (size_t i = 0; i < scan->tenant_count; i++)
-			run->tenants[i].text = scan->tenants[i];
-		run->tenant = (struct condition){.type = CONDITION_FIELD,
-			.fields = fields_tenant,
-			.field_count = 2,
-			.first_present = true,
-			.values = run->tenants,
-			.value_count = scan->tenant_count};
-		add_condition(run, &run->tenant);
-	}
-	if (scan->since != INT64_MIN || scan->until != INT64_MAX) {
-		run->time_range = (struct wanted){.ranged = true, .first = scan->since, .last = scan->until - 1};
-		run->time = (struct condition){.type = CONDITION_FIELD,
-			.field_count = 1,
-			.fields = scan->by_recv_time ? &field_recv_time : &field_time,
-			.values = &run->time_range,
-			.value_count = 1};
-		add_condition(run, &run->time);
-	}
-	if (scan->filter) {
-		run->words = *scan->filter->root;
-		run->words.next = NULL;
-		add_condition(run, &run->words);
-	}
-	return STATUS_OK;
+	return scan_conditions_init(&run->asked, scan);
 }
 
 static void run_finish(struct run *run)
 {
-	free(run->tenants);
+	scan_conditions_finish(&run->asked);
 	lanes_close(&run->threads);
 	for (unsigned i = 0; i < SCAN_LANES_MAX; i++)
 		arena_finish(&run->lanes[i].scratch);
@@ -170,9 +180,10 @@ static int64_t clock_of(const struct run *run)
 static enum skip ask_summary(const struct run *run, const struct summary *summary, const struct condition **why)
 {
 	const struct scan *scan = run->scan;
-	enum skip skip = scan->tenants ? SKIP_TENANT : plan_block(summary, &run->all, (struct text){NULL, 0}, why);
+	enum skip skip =
+		scan->tenants ? SKIP_TENANT : plan_block(summary, &run->asked.all, (struct text){NULL, 0}, why);
 	for (size_t i = 0; scan->tenants && i < scan->tenant_count && skip != SKIP_NOT; i++)
-		skip = plan_block(summary, &run->all, scan->tenants[i], why);
+		skip = plan_block(summary, &run->asked.all, scan->tenants[i], why);
 	return skip;
 }
 
@@ -209,19 +220,19 @@ static enum status get_payload(void *context, const uint8_t key[32], struct aren
 }
 
 /* The rows of a block whose seq is asked for, and was not met before (in tail chunks that were sealed meanwhile). */
-static bool rows_in_range(const struct lane *lane, const struct block *block, uint64_t rows[ROW_WORDS_MAX])
+static uint32_t rows_in_range(const struct lane *lane, const struct block *block, uint64_t rows[ROW_WORDS_MAX])
 {
 	uint64_t first = block_first_seq(block);
 	uint32_t count = block_count(block);
-	bool any = false;
+	uint32_t met = 0;
 	memset(rows, 0, ROW_WORDS_MAX * sizeof(rows[0]));
 	for (uint32_t row = 0; row < count && row < BLOCK_ROWS_MAX; row++) {
 		if (first + row >= lane->seq_first && first + row <= lane->seq_last) {
 			rows[row / 64] |= UINT64_C(1) << (row % 64);
-			any = true;
+			met++;
 		}
 	}
-	return any;
+	return met;
 }
 
 /* Finds the wanted rows of the lane's block and, where the visit is divided, works on them. */
@@ -231,7 +242,8 @@ static enum status work_on_block(struct lane *lane)
 	uint32_t row = 0;
 	lane->asked = 0;
 	lane->match_ns = lane->work_ns = 0;
-	if (!rows_in_range(lane, lane->block, lane->rows))
+	lane->met = rows_in_range(lane, lane->block, lane->rows);
+	if (lane->met == 0)
 		return STATUS_OK;
 	block_set_payload_source(lane->block, (struct payload_source){get_payload, lane});
 	struct match match = {.block = lane->block,
@@ -241,7 +253,7 @@ static enum status work_on_block(struct lane *lane)
 		.error = &lane->error};
 	int64_t start = clock_of(run);
 	lane->asked = run->pass ? row_count(lane->rows) : 0;
-	enum status status = match_rows(&match, &run->all, lane->rows);
+	enum status status = match_rows(&match, &run->asked.all, lane->rows);
 	int64_t matched = clock_of(run);
 	lane->wanted = status == STATUS_OK && row_next(lane->rows, &row);
 	if (lane->wanted && run->work)
@@ -271,6 +283,8 @@ static enum status end_block(struct lane *lane)
 		run->pass->match_ns += lane->match_ns;
 		run->pass->answer_ns += lane->work_ns + clock_of(run) - start;
 	}
+	if (run->scan->meter && lane->block)
+		run->scan->meter->rows += lane->met;
 	block_close(&lane->block);
 	return status;
 }
@@ -280,6 +294,7 @@ static void work_on_sealed(void *context, unsigned part)
 	struct lane *lane = &((struct run *)context)->lanes[part];
 	lane->error.text[0] = 0;
 	lane->wanted = false;
+	lane->met = 0;
 	lane->status = block_open(lane->unit.bytes, &lane->block, &lane->error);
 	if (lane->status == STATUS_OK)
 		lane->status = work_on_block(lane);
@@ -325,6 +340,7 @@ static enum status visit_part(struct run *run, const struct tail_part *part)
 	struct lane *lane = &run->lanes[0];
 	lane->error.text[0] = 0;
 	lane->wanted = false;
+	lane->met = 0;
 	lane->status = block_open_part(part, &lane->block, &lane->error);
 	if (run->pass)
 		run->pass->parts++;
@@ -420,6 +436,9 @@ static enum status may_go_on(const struct run *run)
 	const struct scan *scan = run->scan;
 	if (scan->deadline && timestamp_elapsed() > scan->deadline)
 		return error_set(run->error, STATUS_TIMEOUT, "the time limit for a query was reached");
+	if (scan->meter && scan->meter->rows_max > 0 && scan->meter->rows > scan->meter->rows_max)
+		return error_set(run->error, STATUS_TOO_LARGE, "more than %llu events would have to be looked at",
+			(unsigned long long)scan->meter->rows_max);
 	return scan->gives_up && scan->gives_up(scan->asker) ? STATUS_CANCELLED : STATUS_OK;
 }
 

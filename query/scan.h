@@ -39,6 +39,13 @@ struct scan {
 	unsigned threads;          /* that open and match blocks; 0 and 1: the caller's alone */
 	struct explain *explain;   /* may be NULL */
 	const char *purpose;       /* for explain; NULL: the answer */
+	struct scan_meter *meter;  /* may be NULL */
+};
+
+/* What the scans of one question look at, together. */
+struct scan_meter {
+	uint64_t rows;
+	uint64_t rows_max; /* 0: no limit */
 };
 
 /* Everything of the reader's store, as of now. */
@@ -63,7 +70,10 @@ struct scan_place {
 typedef enum status scan_visit(
 	void *context, const struct scan_place *place, struct block *block, const uint64_t rows[ROW_WORDS_MAX]);
 
-/* STATUS_TIMEOUT at the deadline; STATUS_CANCELLED when the asker gave up; what the reader and the visit return. */
+/*
+ * STATUS_TIMEOUT at the deadline; STATUS_TOO_LARGE: more rows than the meter allows; STATUS_CANCELLED when the asker gave
+ * up; what the reader and the visit return.
+ */
 enum status scan_run(const struct scan *scan, scan_visit *visit, void *context, struct error *error) MUST_CHECK;
 
 /*
@@ -81,5 +91,17 @@ enum status scan_run_lanes(
 typedef enum status scan_visit_event(void *context, const struct scan_place *place, const struct event *event);
 enum status scan_events(
 	const struct scan *scan, scan_visit_event *visit, void *context, struct error *error) MUST_CHECK;
+
+/*
+ * What a scan asks of each row, as one condition, so that rows and summaries meet tenants, time and filter alike; also for
+ * who looks at blocks that another scan walks.  It borrows the scan's filter and tenants, and must not be moved.
+ */
+struct scan_conditions {
+	struct condition all, time, tenant, words;
+	struct wanted time_range;
+	struct wanted *tenants; /* owned */
+};
+enum status scan_conditions_init(struct scan_conditions *conditions, const struct scan *scan) MUST_CHECK;
+void scan_conditions_finish(struct scan_conditions *conditions); /* also of zeroed ones */
 
 #endif

@@ -447,3 +447,45 @@ enum status search_put_page(
 		*next = listing.next;
 	return status;
 }
+
+/* --- one at a time --- */
+
+struct search_lines {
+	struct listing listing;
+};
+
+enum status search_lines_create(struct search_lines **lines, enum output_format format)
+{
+	struct search_lines *made = calloc(1, sizeof(*made));
+	if (made == NULL)
+		return STATUS_NO_MEMORY;
+	made->listing.format = format;
+	arena_init(&made->listing.scratch, SCRATCH_BYTES_MAX);
+	buf_init(&made->listing.brief, SHORT_BYTES_MAX);
+	*lines = made;
+	return STATUS_OK;
+}
+
+void search_lines_destroy(struct search_lines **lines)
+{
+	if (*lines == NULL)
+		return;
+	buf_finish(&(*lines)->listing.brief);
+	arena_finish(&(*lines)->listing.scratch);
+	free(*lines);
+	*lines = NULL;
+}
+
+void search_lines_put_head(struct search_lines *lines, struct output *out)
+{
+	lines->listing.out = out;
+	put_head(&lines->listing);
+}
+
+void search_lines_put(struct search_lines *lines, const struct event *event, struct text store_id, struct output *out)
+{
+	lines->listing.out = out;
+	lines->listing.store_id = store_id;
+	put_event(&lines->listing, event);
+	arena_clear(&lines->listing.scratch);
+}

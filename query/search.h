@@ -36,4 +36,11 @@ enum status search_put_largest(const struct scan *scan, struct search_sort sort,
 enum status search_put_page(
 	const struct scan *scan, uint64_t limit, struct output *out, uint64_t *next, struct error *error) MUST_CHECK;
 
+/* The same lines one at a time (OUTPUT_JSON: without a newline), for who gets events in other ways.  Nothing is flushed. */
+struct search_lines;
+enum status search_lines_create(struct search_lines **lines, enum output_format format) MUST_CHECK;
+void search_lines_destroy(struct search_lines **lines);
+void search_lines_put_head(struct search_lines *lines, struct output *out);
+void search_lines_put(struct search_lines *lines, const struct event *event, struct text store_id, struct output *out);
+
 #endif

@@ -153,9 +153,11 @@ static enum status add_key(struct by *by, struct tally_value value, const char *
 static enum status refuse_name(struct by *by, struct text name)
 {
 	const char *nearest = field_name_nearest(name);
-	return error_set(&by->cli->error, STATUS_INVALID, "--by: there is no field \"%.*s\"%s%s%s",
+	(void)error_set(&by->cli->error, STATUS_INVALID, "--by: there is no field \"%.*s\"%s%s%s",
 		(int)(name.len < 60 ? name.len : 60), name.at, nearest ? "; did you mean \"" : "",
 		nearest ? nearest : "", nearest ? "\"?" : "");
+	by->cli->error.nearest = nearest;
+	return STATUS_INVALID;
 }
 
 /* A path is read as a search for the member would read it. */

@@ -324,3 +324,15 @@ void printable_put_csv(struct buf *out, struct text text)
 	if (quoted)
 		buf_put_byte(out, '"');
 }
+
+bool printable_is_utf8(struct text text)
+{
+	for (size_t at = 0; at < text.len;) {
+		uint32_t code = 0;
+		size_t taken = read_utf8((const unsigned char *)text.at + at, text.len - at, &code);
+		if (taken == 0 || (code >= 0xd800 && code <= 0xdfff))
+			return false;
+		at += taken;
+	}
+	return true;
+}

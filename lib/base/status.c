@@ -22,6 +22,7 @@ enum status error_set(struct error *error, enum status status, const char *forma
 		error->status = status;
 		error->line = 0;
 		error->column = 0;
+		error->nearest = NULL;
 		(void)vsnprintf(error->text, sizeof(error->text), format, arguments);
 		va_end(arguments);
 	}

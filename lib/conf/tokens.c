@@ -256,6 +256,24 @@ const struct token *tokens_find(const struct tokens *tokens, struct text token)
 	return found;
 }
 
+static bool same_rights(const struct token *a, const struct token *b)
+{
+	bool same = a->scopes == b->scopes && a->tenant_count == b->tenant_count &&
+		    (a->tenants == NULL) == (b->tenants == NULL);
+	for (size_t i = 0; same && i < a->tenant_count; i++)
+		same = text_equal(a->tenants[i], b->tenants[i]);
+	return same;
+}
+
+bool tokens_have(const struct tokens *tokens, const struct token *token)
+{
+	const struct entry *asked = (const struct entry *)(const void *)token; /* its first member */
+	for (size_t i = 0; i < tokens->count; i++)
+		if (memcmp(tokens->entries[i].digest, asked->digest, sizeof(asked->digest)) == 0)
+			return same_rights(&tokens->entries[i].token, token);
+	return false;
+}
+
 bool token_may(const struct token *token, enum token_scope scope)
 {
 	return (token->scopes & ((unsigned)scope | TOKEN_ADMIN)) != 0;

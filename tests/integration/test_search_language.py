@@ -98,7 +98,7 @@ def test_a_hundred_thousand_indicators_travel_to_the_collector(tmp_path):
         assert found == found_with(None, lines, tmp_path, where=("--data", daemon.data))
         notes = [parse(line)["detail"] for line in ledgerlib.export_lines(daemon.data)
                  if parse(line)["kind"] == "ledger" and parse(line)["op"] == "query"]
-        assert notes[-1]["body_bytes"] == str(len(lines))
+        assert notes[-1]["match_bytes"] == str(len(lines))
     finally:
         daemon.close()
 

@@ -120,11 +120,52 @@ static void echo_route(void *context, const struct http_request *request, struct
 	struct text q = {NULL, 0};
 	for (size_t i = 0; http_request_parameter_at(request, i, &name, &q) && !text_equal(name, TEXT("q")); i++)
 		q = (struct text){NULL, 0};
-	char text[512];
+	char text[4096];
 	int len = snprintf(text, sizeof(text), "path=%.*s q=%.*s tenants=%zu%s", (int)path.len, path.at, (int)q.len,
 		q.at ? q.at : "", tenants, list ? "" : " all");
+	http_response_account(response, &(struct http_account){.words = q});
 	http_response_begin(response, 200, "text/plain");
 	assert_int_equal(http_response_put(response, text, (size_t)len), STATUS_OK);
+}
+
+/* Fails in the middle; q=late: when much of it was sent. */
+static void fail_route(void *context, const struct http_request *request, struct http_response *response)
+{
+	static const char half[1 << 20] = "half of it";
+	struct text name;
+	struct text value;
+	size_t len = http_request_parameter_at(request, 0, &name, &value) ? sizeof(half) : 10;
+	(void)context;
+	http_response_begin(response, 200, "text/plain");
+	assert_int_equal(http_response_put(response, half, len), STATUS_OK);
+	http_response_account(response, &(struct http_account){.limit = "query.rows_max"});
+	http_response_problem(response, &(struct http_problem){.http_status = 422,
+						.title = "too large",
+						.column = 3,
+						.nearest = "name",
+						.limit = "query.rows_max"});
+}
+
+static void kilobytes_route(void *context, const struct http_request *request, struct http_response *response)
+{
+	char text[4096];
+	(void)context;
+	(void)request;
+	memset(text, 'x', sizeof(text));
+	http_response_begin(response, 200, "text/plain");
+	assert_int_equal(http_response_put(response, text, sizeof(text)), STATUS_OK);
+}
+
+static enum http_weight weigh_unending(const struct http_request *request)
+{
+	(void)request;
+	return HTTP_UNENDING;
+}
+
+static enum http_weight weigh_light(const struct http_request *request)
+{
+	(void)request;
+	return HTTP_LIGHT;
 }
 
 pthread_barrier_t flood_ended;
@@ -166,11 +207,15 @@ static void silent_route(void *context, const struct http_request *request, stru
 }
 
 static const struct http_route routes[] = {
-	{"/api/v1/echo", echo_route},
-	{"/api/v1/echo/*", echo_route},
-	{"/api/v1/flood", flood_route},
-	{"/api/v1/long", long_route},
-	{"/api/v1/silent", silent_route},
+	{"/api/v1/echo", echo_route, NULL},
+	{"/api/v1/echo/*", echo_route, NULL},
+	{"/api/v1/fail", fail_route, NULL},
+	{"/api/v1/flood", flood_route, NULL},
+	{"/api/v1/kilobytes", kilobytes_route, NULL},
+	{"/api/v1/light", echo_route, weigh_light},
+	{"/api/v1/long", long_route, NULL},
+	{"/api/v1/silent", silent_route, NULL},
+	{"/api/v1/unending", flood_route, weigh_unending},
 };
 
 enum status start_with(char *const *environment, struct error *error)

@@ -34,7 +34,7 @@ struct funnel {
 	char body[256];
 	size_t body_len;
 	unsigned drops[REASON_COUNT];
-	char note[512];
+	char note[4096];
 };
 extern struct funnel funnel;
 void wait_held(size_t count); /* until so many wait for their commit */

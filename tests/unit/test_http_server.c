@@ -326,51 +326,7 @@ static void connections_beyond_the_limit_are_told_503(void **state)
 		close(fds[i]);
 }
 
-/* --- tests: queries --- */
-
-static void routes_see_decoded_paths_and_parameters(void **state)
-{
-	(void)state;
-	start(NULL);
-	assert_code(get("/api/v1/echo/a%2Fb?q=x%20y+z%2B", ""), "200");
-	assert_non_null(strstr(answer, "path=/api/v1/echo/a/b q=x y z+ tenants=0 all"));
-	assert_non_null(strstr(answer, "Content-Length: "));
-	assert_non_null(strstr(funnel.note, "query {\"path\":\"/api/v1/echo/a/b\",\"filter\":\"q=x y z+\""));
-	assert_code(get("/api/v1/echo?q=%zz", ""), "400");
-	assert_code(get("/api/v1/echo/", ""), "404");
-	assert_code(post("/api/v1/echo", "", ""), "405");
-	assert_code(get("/api/v1/silent", ""), "500");
-}
-
-static void long_answers_stream_whole_and_in_order(void **state)
-{
-	(void)state;
-	static char stream[10 << 20];
-	start(NULL);
-	int fd = dial();
-	const char *request = "GET /api/v1/long HTTP/1.0\r\n\r\n";
-	send_all(fd, request, strlen(request));
-	size_t len = receive_until(fd, stream, sizeof(stream), NULL);
-	close(fd);
-	const char *body = strstr(stream, "\r\n\r\n") + 4;
-	assert_int_equal(len - (size_t)(body - stream), 8000000);
-	for (unsigned i = 0; i < 1000000; i++)
-		assert_int_equal(atoi(body + 8UL * i), i);
-}
-
-static void a_query_ends_when_its_client_leaves(void **state)
-{
-	(void)state;
-	start(NULL);
-	int fd = dial();
-	const char *request = "GET /api/v1/flood HTTP/1.1\r\nHost: localhost\r\n\r\n";
-	send_all(fd, request, strlen(request));
-	(void)receive_until(fd, answer, 1000, NULL);
-	assert_code(answer, "200");
-	close(fd);
-	pthread_barrier_wait(&flood_ended);
-	assert_int_equal(flood_status, STATUS_CANCELLED);
-}
+/* --- tests: stopping --- */
 
 static void a_stop_cancels_queries_and_waits_for_commits(void **state)
 {
@@ -592,9 +548,6 @@ int main(void)
 		HTTP_TEST(slow_senders_are_cut_by_an_absolute_deadline),
 		HTTP_TEST(half_closed_clients_are_answered_and_let_go),
 		HTTP_TEST(connections_beyond_the_limit_are_told_503),
-		HTTP_TEST(routes_see_decoded_paths_and_parameters),
-		HTTP_TEST(long_answers_stream_whole_and_in_order),
-		HTTP_TEST(a_query_ends_when_its_client_leaves),
 		HTTP_TEST(a_stop_cancels_queries_and_waits_for_commits),
 		HTTP_TEST(a_stopping_server_closes_new_connections),
 		HTTP_TEST(a_server_stops_while_clients_connect),
