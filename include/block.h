@@ -14,6 +14,7 @@
 #define MCPLEDGER_BLOCK_H
 
 #include "event.h"
+#include "phrase.h"
 
 enum {
 	BLOCK_FORMAT_VERSION = 1,
@@ -111,17 +112,24 @@ enum status block_column(struct block *block, unsigned field, struct column *col
  * STATUS_NOT_FOUND: no row has it; STATUS_DAMAGED; STATUS_NO_MEMORY.
  */
 enum status block_payload_lengths(struct block *block, enum payload payload, const uint64_t **lengths) MUST_CHECK;
-/* Words one after the other, lower case; at = NULL: any word. */
-struct words_asked {
-	const struct text *words;
-	size_t count; /* at least 1 */
+/*
+ * Looks into payloads where they are stored: each different scalar is asked for once, and JSON is only made of those that
+ * are not kept apart.  A template is a payload's JSON with a byte below 2 in the place of each scalar.
+ */
+struct payload_search {
+	bool (*template)(void *context, struct text template);         /* all its payloads are wanted; NULL: none */
+	bool (*place)(void *context, struct text template, size_t at); /* the scalar at this byte counts; NULL: each */
+	bool (*scalar)(void *context, struct text token);              /* it is wanted; strings with their quotes */
+	bool (*payload)(void *context, struct text json);              /* all of a payload */
+	const struct phrase *phrase; /* scalar means: this phrase is in it; NULL: something else */
+	void *context;
 };
 /*
- * Takes away from rows (a bit each) those whose payload cannot hold the words in one of its scalars, mostly without
- * making texts; those that stay may hold them.  STATUS_NOT_FOUND: no row has it; STATUS_DAMAGED; STATUS_NO_MEMORY.
+ * Sets the rows that are wanted, of any where the payload is kept apart, else of `rows` (bits).  STATUS_NOT_FOUND: no row
+ * has the payload; STATUS_DAMAGED; STATUS_NO_MEMORY; what the payload source returns.
  */
-enum status block_payload_may_hold(
-	struct block *block, enum payload payload, const struct words_asked *asked, uint64_t *rows) MUST_CHECK;
+enum status block_search_payload(struct block *block, enum payload payload, const struct payload_search *search,
+	const uint64_t *rows, uint64_t *found) MUST_CHECK;
 /* Fills all fields of one event (FIELD_SEQ too).  Views live until block_close. */
 enum status block_event(struct block *block, uint32_t row, struct event *event) MUST_CHECK;
 /*

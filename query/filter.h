@@ -25,7 +25,7 @@
 #include "indicators.h"
 #include "path.h"
 #include "regex.h"
-#include "words.h"
+#include "phrase.h"
 
 enum {
 	FILTER_DEPTH_MAX = 32,

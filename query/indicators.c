@@ -4,7 +4,7 @@
 #include <strings.h>
 
 #include "address.h"
-#include "words.h"
+#include "phrase.h"
 
 /*
  * A hash table of all beginnings of all indicators, word by word: at each word of a text the walk goes on as long as what

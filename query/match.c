@@ -61,6 +61,17 @@ static void set_row(uint64_t rows[ROW_WORDS_MAX], uint32_t row)
 	rows[row / 64] |= UINT64_C(1) << (row % 64);
 }
 
+/* Which of the 64 rows of a word have a code. */
+static uint64_t rows_with_code(const struct column *column, size_t word)
+{
+	uint64_t has = 0;
+	uint32_t first = (uint32_t)word * 64;
+	uint32_t end = column->rows - first < 64 ? column->rows - first : 64;
+	for (uint32_t i = 0; i < end; i++)
+		has |= (uint64_t)(column->codes[first + i] != 0) << i;
+	return has;
+}
+
 /* The scratch arena is cleared for each entry, so what is known of the entries lies elsewhere. */
 static enum status match_texts(struct match *match, const struct condition *condition, unsigned field,
 	const struct column *column, const uint64_t *candidates, struct hits *hits)
@@ -68,18 +79,18 @@ static enum status match_texts(struct match *match, const struct condition *cond
 	uint8_t *entries = calloc((size_t)column->entry_count + 1, 1);
 	if (entries == NULL)
 		return STATUS_NO_MEMORY;
-	for (uint32_t row = 0; row_next(candidates, &row) && row < column->rows; row++) {
-		uint32_t code = column->codes[row];
-		if (code == 0)
-			continue;
-		set_row(hits->have, row);
-		if (entries[code] == ENTRY_NOT_ASKED)
-			entries[code] =
-				match_text(match, condition, field, column->entries[code]) ? ENTRY_YES : ENTRY_NO;
-		if (match->failed != STATUS_OK)
-			break;
-		if (entries[code] == ENTRY_YES)
-			set_row(hits->found, row);
+	for (size_t word = 0; word * 64 < column->rows && match->failed == STATUS_OK; word++) {
+		uint64_t left = candidates[word] ? candidates[word] & rows_with_code(column, word) : 0;
+		hits->have[word] |= left;
+		for (; left; left &= left - 1) {
+			uint32_t row = (uint32_t)word * 64 + (uint32_t)__builtin_ctzll(left);
+			uint32_t code = column->codes[row];
+			if (entries[code] == ENTRY_NOT_ASKED)
+				entries[code] = match_text(match, condition, field, column->entries[code]) ? ENTRY_YES
+													   : ENTRY_NO;
+			if (entries[code] == ENTRY_YES)
+				set_row(hits->found, row);
+		}
 	}
 	free(entries);
 	return match->failed;
@@ -107,68 +118,13 @@ static void match_numbers(
 	}
 }
 
-/* Whether a condition on a payload asks for nothing but phrases. */
-static bool asks_phrases(const struct condition *condition)
-{
-	if ((condition->type != CONDITION_WORDS && condition->type != CONDITION_FIELD) || condition->path.count > 0 ||
-		condition->first_present)
-		return false;
-	for (size_t i = 0; i < condition->value_count; i++)
-		if (condition->values[i].regex || condition->values[i].addresses)
-			return false;
-	return true;
-}
-
-/* Takes from rows those whose payload cannot hold the phrase: a word with * may be any. */
-static enum status leave_holders(
-	struct match *match, enum payload payload, const struct phrase *phrase, uint64_t rows[ROW_WORDS_MAX])
-{
-	struct words_asked asked = {.count = phrase->count};
-	struct text *words = NULL;
-	if (phrase->count == 0) {
-		memset(rows, 0, ROW_WORDS_MAX * sizeof(rows[0]));
-		return STATUS_OK;
-	}
-	arena_clear(match->scratch);
-	words = arena_calloc(match->scratch, phrase->count, sizeof(*words));
-	if (words == NULL)
-		return STATUS_NO_MEMORY;
-	for (size_t i = 0; i < phrase->count; i++)
-		words[i] = phrase->words[i].glob ? (struct text){NULL, 0} : phrase->words[i].text;
-	asked.words = words;
-	return block_payload_may_hold(match->block, payload, &asked, rows);
-}
-
-/* Of candidates those that are worth looking at, before the texts of all payloads are made. */
-static enum status narrow_payload(struct match *match, const struct condition *condition, unsigned field,
-	const uint64_t *candidates, uint64_t narrowed[ROW_WORDS_MAX])
-{
-	enum status status = STATUS_OK;
-	memset(narrowed, 0, ROW_WORDS_MAX * sizeof(narrowed[0]));
-	for (size_t i = 0; i < condition->value_count && status == STATUS_OK; i++) {
-		uint64_t rows[ROW_WORDS_MAX];
-		memcpy(rows, candidates, sizeof(rows));
-		status = leave_holders(match, payload_of(field), &condition->values[i].phrase, rows);
-		for (size_t word = 0; word < ROW_WORDS_MAX; word++)
-			narrowed[word] |= rows[word];
-	}
-	return status;
-}
-
 static enum status match_field(struct match *match, const struct condition *condition, unsigned field,
 	const uint64_t *candidates, struct hits *hits)
 {
 	struct column column;
-	uint64_t narrowed[ROW_WORDS_MAX];
-	enum status status = STATUS_OK;
-	if (field_info(field)->type == FIELD_TYPE_PAYLOAD && asks_phrases(condition)) {
-		status = narrow_payload(match, condition, field, candidates, narrowed);
-		candidates = narrowed;
-	}
-	if (status == STATUS_OK && !any_row(candidates))
-		return STATUS_OK;
-	if (status == STATUS_OK)
-		status = block_column(match->block, field, &column);
+	if (payload_of(field) != PAYLOAD_COUNT)
+		return match_payload(match, condition, payload_of(field), candidates, hits->found);
+	enum status status = block_column(match->block, field, &column);
 	if (status == STATUS_NOT_FOUND)
 		return STATUS_OK;
 	if (status != STATUS_OK)

@@ -67,37 +67,6 @@ static struct text decoded(struct match *match, struct text token)
 	return text;
 }
 
-static bool is_json(unsigned field)
-{
-	enum field_type type = field_info(field)->type;
-	return type == FIELD_TYPE_JSON || type == FIELD_TYPE_PAYLOAD;
-}
-
-static bool holds_indicator(struct match *match, const struct condition *condition, unsigned field, struct text text)
-{
-	struct text leaf;
-	if (!is_json(field))
-		return indicators_found(condition->indicators, text);
-	for (size_t at = 0; match->failed == STATUS_OK && leaves_next(text, &at, &leaf);) {
-		struct text found = decoded(match, leaf);
-		if (found.at && indicators_found(condition->indicators, found))
-			return true;
-	}
-	return false;
-}
-
-static bool json_holds(
-	struct match *match, const struct condition *condition, const struct wanted *value, struct text json)
-{
-	struct text leaf;
-	for (size_t at = 0; match->failed == STATUS_OK && leaves_next(json, &at, &leaf);) {
-		struct text text = decoded(match, leaf);
-		if (text.at && holds(match, condition, value, text))
-			return true;
-	}
-	return false;
-}
-
 static bool field_wanted(struct match *match, const struct condition *condition, unsigned field,
 	const struct wanted *value, struct text text)
 {
@@ -105,9 +74,6 @@ static bool field_wanted(struct match *match, const struct condition *condition,
 	case FIELD_TYPE_LONG:
 		return (condition->type != CONDITION_WORDS && equals(match, condition, value, text)) ||
 		       holds(match, condition, value, text);
-	case FIELD_TYPE_JSON:
-	case FIELD_TYPE_PAYLOAD:
-		return json_holds(match, condition, value, text);
 	case FIELD_TYPE_TOKEN:
 		if (equals(match, condition, value, text))
 			return true;
@@ -118,7 +84,7 @@ static bool field_wanted(struct match *match, const struct condition *condition,
 	}
 }
 
-/* --- paths --- */
+/* --- JSON --- */
 
 /* A number, or a string that is nothing but one. */
 static bool number_wanted(const struct wanted *value, struct text text)
@@ -127,15 +93,25 @@ static bool number_wanted(const struct wanted *value, struct text text)
 	return value->decimals && decimal_read(text, &decimal) && decimal_in_range(value->decimals, &decimal);
 }
 
-static bool leaf_wanted(struct match *match, const struct condition *condition, struct text token)
+static bool scalar_is(
+	struct match *match, const struct condition *condition, const struct wanted *value, struct text text)
 {
-	struct text text = decoded(match, token);
+	return number_wanted(value, text) || equals(match, condition, value, text) ||
+	       (value->quoted && phrase_found(&value->phrase, text));
+}
+
+bool match_scalar(struct match *match, const struct condition *condition, struct text token)
+{
+	struct text text = match->failed == STATUS_OK ? decoded(match, token) : (struct text){NULL, 0};
 	if (text.at == NULL)
 		return false;
+	if (condition->type == CONDITION_INDICATORS)
+		return indicators_found(condition->indicators, text);
 	for (size_t i = 0; i < condition->value_count; i++) {
 		const struct wanted *value = &condition->values[i];
-		if (number_wanted(value, text) || equals(match, condition, value, text) ||
-			(value->quoted && phrase_found(&value->phrase, text)))
+		bool wanted = condition->path.count > 0 ? scalar_is(match, condition, value, text)
+							: holds(match, condition, value, text);
+		if (wanted)
 			return true;
 	}
 	return false;
@@ -146,29 +122,36 @@ struct arrival {
 	const struct condition *condition;
 };
 
-/* The value at the path is a scalar, or an array or object of which any scalar will do. */
+/* A scalar, or an array or object of which any scalar will do. */
 static bool value_wanted(void *context, struct text value)
 {
 	struct arrival *arrival = context;
 	struct text leaf;
 	if (arrival->condition->type == CONDITION_EXISTS)
 		return true;
-	for (size_t at = 0; arrival->match->failed == STATUS_OK && leaves_next(value, &at, &leaf);)
-		if (leaf_wanted(arrival->match, arrival->condition, leaf))
+	for (size_t at = 0; leaves_next(value, &at, &leaf);)
+		if (match_scalar(arrival->match, arrival->condition, leaf))
 			return true;
 	return false;
 }
 
+static bool is_json(unsigned field)
+{
+	enum field_type type = field_info(field)->type;
+	return type == FIELD_TYPE_JSON || type == FIELD_TYPE_PAYLOAD;
+}
+
 bool match_text(struct match *match, const struct condition *condition, unsigned field, struct text text)
 {
-	if (condition->path.count > 0) {
-		struct arrival arrival = {match, condition};
+	struct arrival arrival = {match, condition};
+	if (match->failed != STATUS_OK)
+		return false;
+	if (is_json(field))
 		return path_visit(text, &condition->path, match->scratch, value_wanted, &arrival);
-	}
 	if (condition->type == CONDITION_EXISTS)
 		return true;
 	if (condition->type == CONDITION_INDICATORS)
-		return holds_indicator(match, condition, field, text);
+		return indicators_found(condition->indicators, text);
 	for (size_t i = 0; i < condition->value_count; i++)
 		if (field_wanted(match, condition, field, &condition->values[i], text))
 			return true;

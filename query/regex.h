@@ -27,7 +27,7 @@ enum status regex_compile(
 /* STATUS_OK: found; STATUS_NOT_FOUND; STATUS_LIMIT: it would take too long, or too much memory; STATUS_NO_MEMORY. */
 enum status regex_find(struct regex *regex, struct text text) MUST_CHECK;
 
-/* Words (see words.h) that every text that matches must hold; returns how many, at most REGEX_WORDS_MAX. */
+/* Words (see phrase.h) that every text that matches must hold; returns how many, at most REGEX_WORDS_MAX. */
 size_t regex_words(const struct regex *regex, const struct text **words);
 
 #endif

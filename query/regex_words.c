@@ -1,6 +1,6 @@
 #include "regex_words.h"
 
-#include "words.h"
+#include "phrase.h"
 
 /*
  * Blocks are skipped by the words they lack, so a word may only be named where it stands whole in every text that

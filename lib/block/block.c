@@ -360,40 +360,6 @@ enum status block_payload_lengths(struct block *block, enum payload payload, con
 	return status;
 }
 
-/* A bit for each row of the image that may hold what is asked. */
-static enum status find_holders(struct block *block, struct payload_walk *walk, uint64_t *found)
-{
-	const uint32_t *stored_rows = NULL;
-	enum status status = block_stored_rows(block, walk->order, &stored_rows);
-	for (uint32_t i = 0; i < block->image.rows && status == STATUS_OK; i++) {
-		uint32_t row = stored_rows ? stored_rows[i] : i;
-		bool may = false;
-		status = payload_walk_may_hold(walk, walk->shapes.codes[i], &may);
-		found[row / WORD_BITS] |= (uint64_t)may << (row % WORD_BITS);
-	}
-	return status;
-}
-
-enum status block_payload_may_hold(
-	struct block *block, enum payload payload, const struct words_asked *asked, uint64_t *rows)
-{
-	struct payload_walk walk;
-	uint64_t *found = new_bits(block);
-	if (found == NULL)
-		return STATUS_NO_MEMORY;
-	enum status status = payload_walk_open_holders(block, payload, asked, &walk);
-	if (status == STATUS_OK && payload_walk_any_holder(&walk))
-		status = find_holders(block, &walk, found);
-	if (status != STATUS_OK)
-		return status;
-	for (uint32_t i = 0; i < block->live; i++) {
-		uint32_t row = block->live_rows ? block->live_rows[i] : i;
-		if (!(found[row / WORD_BITS] >> (row % WORD_BITS) & 1))
-			rows[i / WORD_BITS] &= ~(UINT64_C(1) << (i % WORD_BITS));
-	}
-	return STATUS_OK;
-}
-
 static enum status load_column(struct block *block, unsigned field, struct column *column)
 {
 	enum field_type type = (enum field_type)field_types[field];

@@ -2,7 +2,7 @@
 
 #include "patterns.h"
 
-enum { WORD_BITS = 64, INT_CHARACTERS = 24 };
+enum { WORD_BITS = 64, INT_CHARACTERS = 24, UUID_WORDS = 5 };
 
 static enum status failed(const struct stream_cursor *cursor)
 {
@@ -221,40 +221,45 @@ enum status decode_lengths(const struct image_entry *entry, struct arena *arena,
 	return raw->lengths ? at_end(&cursor) : failed(&cursor);
 }
 
-/* Binary forms are rendered; there are few of them in payloads. */
-static const uint8_t *get_other_holders(
-	const struct words_asked *asked, const struct image_entry *entry, struct arena *arena, enum status *status)
+enum status decode_places(const struct image_entry *entry, struct arena *arena, struct raw_texts *raw)
 {
-	struct raw_texts raw;
-	struct text *texts = arena_alloc(arena, ((size_t)entry->column.entries + 1) * sizeof(*texts));
-	uint8_t *holders = arena_alloc(arena, (size_t)entry->column.entries + 1);
-	*status = texts && holders ? decode_texts(entry, arena, &raw) : STATUS_NO_MEMORY;
-	if (*status == STATUS_OK)
-		*status = decode_entries(&raw, arena, texts);
-	if (*status != STATUS_OK)
-		return NULL;
-	for (uint32_t i = 0; i < raw.entries; i++)
-		holders[i] = words_asked_may_be_in(asked, texts[i]);
-	return holders;
+	struct stream_cursor cursor = {.entry = entry, .arena = arena};
+	*raw = (struct raw_texts){.places = entry->column.places, .entries = entry->column.entries};
+	return get_map(&cursor, &entry->column, &raw->codes);
 }
 
-enum status decode_holders(
-	const struct words_asked *asked, const struct image_entry *entry, struct arena *arena, struct raw_texts *raw)
+/* Whether a text that is made from binary may hold a phrase: most are one word of few letters. */
+static bool may_hold(enum form form, const struct phrase *phrase)
+{
+	const char *letters = form == FORM_INT || form == FORM_QUOTED ? "0123456789" : "0123456789abcdef";
+	if (phrase->count > (form == FORM_UUID ? UUID_WORDS : 1U))
+		return false;
+	for (size_t k = 0; k < phrase->count; k++)
+		for (size_t i = 0; i < phrase->words[k].text.len && !phrase->words[k].glob; i++)
+			if (memchr(letters, phrase->words[k].text.at[i], strlen(letters)) == NULL)
+				return false;
+	return true;
+}
+
+enum status decode_phrase(
+	const struct image_entry *entry, const struct phrase *phrase, struct arena *arena, const uint8_t **found)
 {
 	const struct image_column *column = &entry->column;
 	struct stream_cursor cursor = {.entry = entry, .arena = arena};
-	const uint8_t *holders = NULL;
-	*raw = (struct raw_texts){.places = column->places, .entries = column->entries};
-	enum status status = get_map(&cursor, column, &raw->codes);
-	if (status == STATUS_OK && column->form == FORM_PATTERNS) {
-		holders = patterns_get_holders(&cursor, column->entries, asked);
-		status = holders ? at_end(&cursor) : failed(&cursor);
-	} else if (status == STATUS_OK) {
-		holders = get_other_holders(asked, entry, arena, &status);
-	}
-	if (status == STATUS_OK && column->entries && memchr(holders, 1, column->entries))
-		raw->holders = holders;
-	return status;
+	const uint32_t *codes = NULL;
+	bool can_tell = false;
+	*found = NULL;
+	if (column->form == FORM_TEXT)
+		return STATUS_UNSUPPORTED;
+	if (column->form != FORM_PATTERNS)
+		return column->odd || may_hold((enum form)column->form, phrase) ? STATUS_UNSUPPORTED : STATUS_OK;
+	enum status status = get_map(&cursor, column, &codes);
+	if (status != STATUS_OK)
+		return status;
+	*found = patterns_find(&cursor, column->entries, phrase, &can_tell);
+	if (cursor.status != STATUS_OK)
+		return cursor.status;
+	return can_tell ? STATUS_OK : STATUS_UNSUPPORTED;
 }
 
 enum status decode_numbers(const struct image_entry *entry, struct arena *arena, struct raw_numbers *raw)

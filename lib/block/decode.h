@@ -17,9 +17,8 @@ struct raw_texts {
 	const struct text *kept; /* the entries of FORM_TEXT, else the odd ones */
 	const uint32_t *odd;     /* which entries are odd, ascending */
 	uint32_t odd_count;
-	/* Of the entries: from decode_lengths and decode_holders, which fill nothing else but the places. */
+	/* Of the entries: from decode_lengths, which fills nothing else but the places. */
 	const uint32_t *lengths;
-	const uint8_t *holders; /* 1: it may hold the words; NULL: none does */
 };
 
 struct raw_numbers {
@@ -40,9 +39,15 @@ struct raw_shapes {
 
 /* All: STATUS_DAMAGED, STATUS_NO_MEMORY.  What is filled lives in the arena or in the image. */
 enum status decode_texts(const struct image_entry *entry, struct arena *arena, struct raw_texts *raw) MUST_CHECK;
-enum status decode_holders(const struct words_asked *asked, const struct image_entry *entry, struct arena *arena,
-	struct raw_texts *raw) MUST_CHECK;
 enum status decode_lengths(const struct image_entry *entry, struct arena *arena, struct raw_texts *raw) MUST_CHECK;
+/*
+ * Which entries of a column of texts hold a phrase, one byte each; *found = NULL: none does.  STATUS_UNSUPPORTED: they
+ * have to be looked at one by one.
+ */
+enum status decode_phrase(const struct image_entry *entry, const struct phrase *phrase, struct arena *arena,
+	const uint8_t **found) MUST_CHECK;
+/* The part of raw that says which entry a place has. */
+enum status decode_places(const struct image_entry *entry, struct arena *arena, struct raw_texts *raw) MUST_CHECK;
 enum status decode_numbers(const struct image_entry *entry, struct arena *arena, struct raw_numbers *raw) MUST_CHECK;
 enum status decode_shapes(const struct image_entry *entry, struct arena *arena, struct raw_shapes *raw) MUST_CHECK;
 /* count texts back to back: their lengths, then their bytes; NULL on failure. */

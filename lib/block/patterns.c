@@ -32,7 +32,7 @@ void patterns_finish(struct patterns *patterns)
 
 /* --- cutting --- */
 
-static bool is_number(struct text word, int64_t *number)
+bool pattern_number(struct text word, int64_t *number)
 {
 	char first = word.at[0];
 	if (word.len > DIGITS_MAX || first < '0' || first > '9' || (first == '0' && word.len > 1))
@@ -51,7 +51,7 @@ static bool add_word(struct patterns *patterns, struct text word, char *hole)
 {
 	int64_t number = 0;
 	uint32_t code = 0;
-	if (is_number(word, &number)) {
+	if (pattern_number(word, &number)) {
 		*hole = PATTERN_NUMBER;
 		if (!array_need(&patterns->numbers, &patterns->numbers_capacity, patterns->number_count + 1))
 			return false;

@@ -3,8 +3,8 @@
 #define MCPLEDGER_BLOCK_PATTERNS_H
 
 #include "image.h"
+#include "phrase.h"
 #include "texts.h"
-#include "words.h"
 
 enum { PATTERN_WORD = 1, PATTERN_NUMBER = 2 };
 
@@ -33,9 +33,12 @@ void patterns_finish(struct patterns *patterns);
 void patterns_put(struct image_writer *writer, const struct patterns *patterns);
 /* Reads them: count texts in the arena, NULL on failure (in cursor->status). */
 const struct text *patterns_get(struct stream_cursor *cursor, uint32_t count);
+/*
+ * Which of count texts hold a phrase: one byte each in the arena, NULL where none does, or on failure.  *can_tell =
+ * false: the texts are escaped, or the phrase is too long, and have to be looked at one by one.
+ */
+const uint8_t *patterns_find(struct stream_cursor *cursor, uint32_t count, const struct phrase *phrase, bool *can_tell);
 /* The same of their lengths alone. */
 const uint32_t *patterns_get_lengths(struct stream_cursor *cursor, uint32_t count);
-/* For each text 1 where it may hold the words one after the other, as JSON's escapes leave them. */
-const uint8_t *patterns_get_holders(struct stream_cursor *cursor, uint32_t count, const struct words_asked *asked);
 
 #endif

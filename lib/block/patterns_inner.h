@@ -16,5 +16,7 @@ struct layout {
 bool layout_make(const struct text *patterns, uint32_t pattern_count, const uint32_t *pattern_of, uint32_t count,
 	struct layout *layout);
 void layout_finish(struct layout *layout);
+/* Whether a word is one of the numbers that have holes of their own. */
+bool pattern_number(struct text word, int64_t *number);
 
 #endif

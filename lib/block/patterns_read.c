@@ -1,5 +1,5 @@
 /*
- * Reading a column of patterns: its texts, or only how long they are, or only which of them may hold some words.  All
+ * Reading a column of patterns: its texts, or only how long they are, or only which of them hold a phrase.  All
  * but the texts themselves is found hole by hole, over all texts of a pattern at once.
  */
 #include "decode.h"
@@ -147,7 +147,7 @@ static const struct text *get_dictionary(struct stream_cursor *cursor, uint32_t 
 	return decode_kept(cursor, *count);
 }
 
-static enum status read_streams(struct reading *reading)
+static enum status read_dictionaries(struct reading *reading)
 {
 	struct stream_cursor *cursor = reading->cursor;
 	const uint32_t *pattern_of = cursor_codes(cursor, reading->count, IMAGE_PLACES_MAX);
@@ -164,8 +164,19 @@ static enum status read_streams(struct reading *reading)
 	if (reading->layout.word_starts[reading->pattern_count] > RENDERED_BYTES_MAX ||
 		reading->layout.number_starts[reading->pattern_count] > RENDERED_BYTES_MAX)
 		return STATUS_DAMAGED;
+	return STATUS_OK;
+}
+
+static enum status read_holes(struct reading *reading)
+{
 	enum status status = get_hole_words(reading);
 	return status == STATUS_OK ? get_hole_numbers(reading) : status;
+}
+
+static enum status read_streams(struct reading *reading)
+{
+	enum status status = read_dictionaries(reading);
+	return status == STATUS_OK ? read_holes(reading) : status;
 }
 
 const struct text *patterns_get(struct stream_cursor *cursor, uint32_t count)
@@ -247,123 +258,160 @@ const uint32_t *patterns_get_lengths(struct stream_cursor *cursor, uint32_t coun
 	return NULL;
 }
 
-/* --- which may hold some words --- */
+/* --- phrases --- */
 
-/* What is asked of one pattern's texts. */
+/*
+ * All words of the texts are holes, so a phrase is looked for among the holes' words: the dictionary tells which words
+ * fit which word of the phrase, and where one fits nowhere, no hole need be read.
+ */
+
+enum { PHRASE_WORDS_MAX = 8 };
+
 struct finding {
 	const struct reading *reading;
-	const struct words_asked *asked;
-	const uint8_t **fits; /* by asked word: by code of the dictionary, whether it is that word */
-	uint8_t *found;       /* of the pattern's texts */
+	const struct phrase *phrase;
+	const uint8_t *fits;    /* by word of the dictionary: a bit for each word of the phrase that it fits */
+	uint8_t numbers;        /* words of the phrase that a number may be */
+	const uint32_t **words; /* by hole of the pattern in hand: its words; NULL: it has a fixed one, or numbers */
+	const int64_t **number;
+	uint8_t *fixed; /* what the hole's fixed word fits */
 };
 
-/* The holes of a pattern in order: word holes as they are numbered, number holes with HOLE_IS_NUMBER. */
-static const size_t HOLE_IS_NUMBER = SIZE_MAX / 2 + 1;
-
-static enum status list_words(struct finding *finding)
+static bool number_fits(const struct phrase *phrase, uint32_t k, int64_t number)
 {
-	const struct reading *reading = finding->reading;
-	struct arena *arena = reading->cursor->arena;
-	finding->fits = arena_calloc(arena, finding->asked->count, sizeof(*finding->fits));
-	if (finding->fits == NULL)
-		return STATUS_NO_MEMORY;
-	for (size_t k = 0; k < finding->asked->count; k++) {
-		uint8_t *fits = arena_alloc(arena, (size_t)reading->word_count + 1);
-		if (fits == NULL)
-			return STATUS_NO_MEMORY;
-		for (uint32_t code = 0; code < reading->word_count; code++)
-			fits[code] = words_asked_is(&finding->asked->words[k], reading->words[code]);
-		finding->fits[k] = fits;
-	}
-	return STATUS_OK;
+	char text[FORM_RENDERED_MAX];
+	size_t len = form_render(FORM_INT, sizeof(number), &number, text);
+	return phrase_word_fits(&phrase->words[k], (struct text){text, len});
 }
 
-/* Leaves of the texts in `may` those that have asked word k at a hole; false: none is left. */
-static bool keep_hole(const struct finding *finding, size_t k, size_t hole, uint32_t texts, uint8_t *may)
+static bool hole_fits(const struct finding *finding, uint32_t hole, uint32_t turn, uint32_t k)
 {
-	const struct reading *reading = finding->reading;
+	if (finding->words[hole])
+		return finding->fits[finding->words[hole][turn]] >> k & 1;
+	if (finding->number[hole])
+		return (finding->numbers >> k & 1) && number_fits(finding->phrase, k, finding->number[hole][turn]);
+	return finding->fixed[hole] >> k & 1;
+}
+
+/* Marks the texts of a pattern with so many holes. */
+static bool find_in_pattern(const struct finding *finding, uint32_t holes, uint32_t texts, uint8_t *found)
+{
+	uint32_t count = (uint32_t)finding->phrase->count;
 	bool any = false;
-	if (hole >= HOLE_IS_NUMBER) {
-		const int64_t *numbers = reading->hole_numbers[hole - HOLE_IS_NUMBER];
+	for (uint32_t first = 0; first + count <= holes; first++) {
+		if (finding->words[first] == NULL && finding->number[first] == NULL && !(finding->fixed[first] & 1))
+			continue;
 		for (uint32_t turn = 0; turn < texts; turn++) {
-			may[turn] = may[turn] && words_asked_is_number(&finding->asked->words[k], numbers[turn]);
-			any = any || may[turn];
+			uint32_t k = 0;
+			while (k < count && hole_fits(finding, first + k, turn, k))
+				k++;
+			found[turn] |= k == count;
+			any = any || k == count;
 		}
-		return any;
-	}
-	if (reading->fixed[hole])
-		return finding->fits[k][reading->fixed[hole] - 1];
-	const uint32_t *codes = reading->hole_words[hole];
-	for (uint32_t turn = 0; turn < texts; turn++) {
-		may[turn] &= finding->fits[k][codes[turn]];
-		any |= may[turn];
 	}
 	return any;
 }
 
-static void find_in_pattern(
-	const struct finding *finding, const size_t *holes, size_t hole_count, uint32_t texts, uint8_t *may)
+static bool may_be_number(const struct phrase_word *word)
 {
-	size_t count = finding->asked->count;
-	for (size_t start = 0; start + count <= hole_count; start++) {
-		size_t k = 0;
-		memset(may, 1, texts);
-		while (k < count && keep_hole(finding, k, holes[start + k], texts, may))
-			k++;
-		for (uint32_t turn = 0; k == count && turn < texts; turn++)
-			finding->found[turn] |= may[turn];
-	}
+	int64_t number = 0;
+	return word->glob || pattern_number(word->text, &number);
 }
 
-static enum status find_all(struct finding *finding, uint8_t *may)
+/* fits of each word of the dictionary; false: some word of the phrase is nowhere. */
+static bool find_words(struct finding *finding, uint8_t *fits)
 {
 	const struct reading *reading = finding->reading;
-	struct arena *arena = reading->cursor->arena;
-	size_t *holes =
-		arena_alloc(arena, (reading->layout.word_holes + reading->layout.number_holes + 1) * sizeof(*holes));
-	uint8_t *found = arena_calloc(arena, (size_t)reading->count + 1, 1);
-	uint8_t *scratch = arena_alloc(arena, (size_t)reading->count + 1);
-	const uint8_t **next = arena_calloc(arena, (size_t)reading->pattern_count + 1, sizeof(*next));
+	uint8_t wanted = (uint8_t)((1U << finding->phrase->count) - 1);
+	uint8_t there = 0;
+	for (uint32_t k = 0; k < finding->phrase->count; k++)
+		if (reading->layout.number_holes > 0 && may_be_number(&finding->phrase->words[k]))
+			finding->numbers |= (uint8_t)(1U << k);
+	for (uint32_t word = 0; word < reading->word_count; word++) {
+		for (uint32_t k = 0; k < finding->phrase->count; k++)
+			if (phrase_word_fits(&finding->phrase->words[k], reading->words[word]))
+				fits[word] |= (uint8_t)(1U << k);
+		there |= fits[word];
+	}
+	finding->fits = fits;
+	return (there | finding->numbers) == wanted;
+}
+
+/* found: of all texts, pattern by pattern. */
+static bool find_in_patterns(struct finding *finding, uint8_t *found)
+{
+	const struct reading *reading = finding->reading;
 	size_t word_hole = 0;
-	size_t number_hole = HOLE_IS_NUMBER;
-	if (holes == NULL || found == NULL || scratch == NULL || next == NULL)
+	size_t number_hole = 0;
+	bool any = false;
+	for (uint32_t p = 0; p < reading->pattern_count; p++) {
+		uint32_t holes = 0;
+		struct text pattern = reading->patterns[p];
+		for (size_t i = 0; i < pattern.len; i++) {
+			bool is_number = pattern.at[i] == PATTERN_NUMBER;
+			if (!is_number && pattern.at[i] != PATTERN_WORD)
+				continue;
+			uint32_t fixed = is_number ? 0 : reading->fixed[word_hole];
+			finding->number[holes] = is_number ? reading->hole_numbers[number_hole++] : NULL;
+			finding->fixed[holes] = fixed ? finding->fits[fixed - 1] : 0;
+			finding->words[holes++] = is_number ? NULL : reading->hole_words[word_hole++];
+		}
+		any = find_in_pattern(finding, holes, reading->layout.texts[p], found) || any;
+		found += reading->layout.texts[p];
+	}
+	return any;
+}
+
+/* From pattern by pattern to text by text. */
+static enum status arrange(const struct reading *reading, const uint8_t *found, const uint8_t **arranged)
+{
+	struct arena *arena = reading->cursor->arena;
+	uint8_t *made = arena_alloc(arena, (size_t)reading->count + 1);
+	const uint8_t **next = arena_alloc(arena, ((size_t)reading->pattern_count + 1) * sizeof(*next));
+	if (made == NULL || next == NULL)
 		return STATUS_NO_MEMORY;
 	for (uint32_t p = 0; p < reading->pattern_count; p++) {
-		struct text pattern = reading->patterns[p];
-		uint32_t texts = reading->layout.texts[p];
-		size_t count = 0;
-		for (size_t i = 0; i < pattern.len; i++) {
-			if (pattern.at[i] == PATTERN_WORD)
-				holes[count++] = word_hole++;
-			else if (pattern.at[i] == PATTERN_NUMBER)
-				holes[count++] = number_hole++;
-		}
-		finding->found = found;
-		if (pattern.len && memchr(pattern.at, '\\', pattern.len))
-			memset(found, 1, texts); /* escapes: its words are others once it is decoded */
-		else
-			find_in_pattern(finding, holes, count, texts, scratch);
 		next[p] = found;
-		found += texts;
+		found += reading->layout.texts[p];
 	}
 	for (uint32_t i = 0; i < reading->count; i++)
-		may[i] = *next[reading->pattern_of[i]]++;
+		made[i] = *next[reading->pattern_of[i]]++;
+	*arranged = made;
 	return STATUS_OK;
 }
 
-const uint8_t *patterns_get_holders(struct stream_cursor *cursor, uint32_t count, const struct words_asked *asked)
+static enum status find_phrase(struct reading *reading, struct finding *finding, const uint8_t **found)
+{
+	struct arena *arena = reading->cursor->arena;
+	size_t holes = reading->layout.word_holes + reading->layout.number_holes + 1;
+	uint8_t *fits = arena_calloc(arena, (size_t)reading->word_count + 1, 1);
+	uint8_t *marks = arena_calloc(arena, (size_t)reading->count + 1, 1);
+	finding->words = arena_alloc(arena, holes * sizeof(*finding->words));
+	finding->number = arena_alloc(arena, holes * sizeof(*finding->number));
+	finding->fixed = arena_alloc(arena, holes);
+	if (!fits || !marks || !finding->words || !finding->number || !finding->fixed)
+		return STATUS_NO_MEMORY;
+	if (!find_words(finding, fits))
+		return STATUS_OK;
+	enum status status = read_holes(reading);
+	if (status == STATUS_OK && find_in_patterns(finding, marks))
+		status = arrange(reading, marks, found);
+	return status;
+}
+
+const uint8_t *patterns_find(struct stream_cursor *cursor, uint32_t count, const struct phrase *phrase, bool *can_tell)
 {
 	struct reading reading = {.cursor = cursor, .count = count};
-	struct finding finding = {.reading = &reading, .asked = asked};
-	uint8_t *may = arena_alloc(cursor->arena, (size_t)count + 1);
-	enum status status = may ? read_streams(&reading) : STATUS_NO_MEMORY;
-	if (status == STATUS_OK)
-		status = list_words(&finding);
-	if (status == STATUS_OK)
-		status = find_all(&finding, may);
+	struct finding finding = {.reading = &reading, .phrase = phrase};
+	const uint8_t *found = NULL;
+	enum status status = read_dictionaries(&reading);
+	*can_tell = phrase->count <= PHRASE_WORDS_MAX;
+	for (uint32_t p = 0; status == STATUS_OK && p < reading.pattern_count && *can_tell; p++)
+		*can_tell = memchr(reading.patterns[p].at, '\\', reading.patterns[p].len) == NULL;
+	if (status == STATUS_OK && *can_tell)
+		status = find_phrase(&reading, &finding, &found);
 	layout_finish(&reading.layout);
-	if (status == STATUS_OK)
-		return may;
-	cursor->status = status;
-	return NULL;
+	if (status != STATUS_OK)
+		cursor->status = status;
+	return status == STATUS_OK ? found : NULL;
 }

@@ -2,36 +2,9 @@
 #include "reader.h"
 #include "rows.h"
 
-typedef enum status decode_one(
-	const void *context, const struct image_entry *entry, struct arena *arena, struct raw_texts *raw);
+typedef enum status decode_one(const struct image_entry *entry, struct arena *arena, struct raw_texts *raw);
 
-/* How a column of leaves is decoded. */
-struct way {
-	decode_one *decode;
-	const void *context;
-};
-
-static enum status texts_of(
-	const void *context, const struct image_entry *entry, struct arena *arena, struct raw_texts *raw)
-{
-	(void)context;
-	return decode_texts(entry, arena, raw);
-}
-
-static enum status lengths_of(
-	const void *context, const struct image_entry *entry, struct arena *arena, struct raw_texts *raw)
-{
-	(void)context;
-	return decode_lengths(entry, arena, raw);
-}
-
-static enum status holders_of(
-	const void *context, const struct image_entry *entry, struct arena *arena, struct raw_texts *raw)
-{
-	return decode_holders(context, entry, arena, raw);
-}
-
-static enum status open_with(struct block *block, enum payload payload, struct way way, struct payload_walk *walk)
+static enum status open_with(struct block *block, enum payload payload, decode_one *decode, struct payload_walk *walk)
 {
 	unsigned field = payload_field(payload);
 	const struct image_entry *entry = block_entry(block, field, SUB_FIELD);
@@ -46,7 +19,7 @@ static enum status open_with(struct block *block, enum payload payload, struct w
 	walk->order = entry->column.order;
 	const struct image_entry *raw = block_entry(block, field, SUB_RAW);
 	if (raw)
-		status = way.decode(way.context, raw, &block->arena, &walk->raw);
+		status = decode(raw, &block->arena, &walk->raw);
 	const struct image_entry *references = block_entry(block, field, SUB_REFERENCES);
 	if (references && status == STATUS_OK) {
 		struct stream_cursor cursor = {.entry = references, .arena = &block->arena};
@@ -72,7 +45,7 @@ static enum status open_with(struct block *block, enum payload payload, struct w
 		if (column->sub < SUB_LEAF_FIRST || column->sub - SUB_LEAF_FIRST >= walk->leaf_count)
 			continue;
 		struct leaf_walk *leaf = &walk->leaf[column->sub - SUB_LEAF_FIRST];
-		status = way.decode(way.context, &block->image.entry[i], &block->arena, &leaf->texts);
+		status = decode(&block->image.entry[i], &block->arena, &leaf->texts);
 		leaf->open = true;
 	}
 	return status;
@@ -80,18 +53,12 @@ static enum status open_with(struct block *block, enum payload payload, struct w
 
 enum status payload_walk_open(struct block *block, enum payload payload, struct payload_walk *walk)
 {
-	return open_with(block, payload, (struct way){texts_of, NULL}, walk);
+	return open_with(block, payload, decode_texts, walk);
 }
 
 enum status payload_walk_open_lengths(struct block *block, enum payload payload, struct payload_walk *walk)
 {
-	return open_with(block, payload, (struct way){lengths_of, NULL}, walk);
-}
-
-enum status payload_walk_open_holders(
-	struct block *block, enum payload payload, const struct words_asked *asked, struct payload_walk *walk)
-{
-	return open_with(block, payload, (struct way){holders_of, asked}, walk);
+	return open_with(block, payload, decode_lengths, walk);
 }
 
 static enum status render_entries(struct block *block, const struct raw_texts *raw, struct text **entries)
@@ -230,45 +197,4 @@ enum status payload_walk_measure(
 		}
 	}
 	return STATUS_OK;
-}
-
-/* --- holders --- */
-
-bool payload_walk_any_holder(const struct payload_walk *walk)
-{
-	bool any = walk->raw.holders || walk->reference_count > 0;
-	for (uint32_t i = 0; i < walk->leaf_count && !any; i++)
-		any = walk->leaf[i].texts.holders != NULL;
-	return any;
-}
-
-/* Passes the entry at a column's next place. */
-static enum status pass(const struct raw_texts *texts, uint32_t *next, bool *may)
-{
-	if (*next >= texts->places)
-		return STATUS_DAMAGED;
-	uint32_t place = (*next)++;
-	uint32_t code = texts->codes ? texts->codes[place] : place + 1;
-	if (code == 0)
-		return STATUS_DAMAGED;
-	*may = *may || (texts->holders && texts->holders[code - 1]);
-	return STATUS_OK;
-}
-
-enum status payload_walk_may_hold(struct payload_walk *walk, uint32_t code, bool *may)
-{
-	enum status status = STATUS_OK;
-	*may = code == PAYLOAD_CODE_REFERENCE; /* it lies elsewhere: who knows */
-	if (code == PAYLOAD_CODE_RAW)
-		return pass(&walk->raw, &walk->raw_next, may);
-	if (code < PAYLOAD_CODE_SHAPE)
-		return STATUS_OK;
-	uint32_t shape = code - PAYLOAD_CODE_SHAPE;
-	for (uint32_t k = walk->shapes.hole_starts[shape]; k < walk->shapes.hole_starts[shape + 1]; k++) {
-		struct leaf_walk *leaf = &walk->leaf[walk->shapes.holes[k]];
-		status = leaf->open ? pass(&leaf->texts, &leaf->next, may) : STATUS_DAMAGED;
-		if (status != STATUS_OK)
-			break;
-	}
-	return status;
 }

@@ -54,11 +54,6 @@ enum status payload_walk_open_lengths(struct block *block, enum payload payload,
 /* The length of the payload of the next row in stored order; template_lengths: see payload_walk_templates. */
 enum status payload_walk_measure(
 	struct payload_walk *walk, const uint32_t *template_lengths, uint32_t code, uint64_t *length) MUST_CHECK;
-/* Only which leaves may hold some words is decoded; payload_walk_may_hold, row by row, may follow. */
-enum status payload_walk_open_holders(struct block *block, enum payload payload, const struct words_asked *asked,
-	struct payload_walk *walk) MUST_CHECK;
-bool payload_walk_any_holder(const struct payload_walk *walk);
-enum status payload_walk_may_hold(struct payload_walk *walk, uint32_t code, bool *may) MUST_CHECK;
 /* By shape: the length of what is not a leaf, quotes of strings included.  NULL: no memory. */
 const uint32_t *payload_walk_templates(const struct payload_walk *walk, struct arena *arena);
 /* The leaves' texts are rendered once. */

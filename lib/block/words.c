@@ -15,47 +15,6 @@ const uint8_t word_bytes[256] = {
 	[0x80 ... 0xff] = 1,
 };
 
-bool words_asked_is(const struct text *asked, struct text word)
-{
-	if (asked->at == NULL)
-		return true;
-	if (asked->len != word.len)
-		return false;
-	for (size_t i = 0; i < word.len; i++) {
-		char c = word.at[i];
-		if ((c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c) != asked->at[i])
-			return false;
-	}
-	return true;
-}
-
-bool words_asked_is_number(const struct text *asked, int64_t number)
-{
-	char digits[FORM_RENDERED_MAX];
-	if (asked->at && (asked->len == 0 || asked->at[0] < '0' || asked->at[0] > '9'))
-		return false;
-	size_t len = form_render(FORM_INT, sizeof(number), &number, digits);
-	return words_asked_is(asked, (struct text){digits, len});
-}
-
-bool words_asked_may_be_in(const struct words_asked *asked, struct text text)
-{
-	struct text word;
-	if (text.len && memchr(text.at, '\\', text.len))
-		return true;
-	for (size_t at = 0; word_next(text, &at, &word);) {
-		size_t ahead = at;
-		size_t k = 0;
-		while (words_asked_is(&asked->words[k], word)) {
-			if (++k == asked->count)
-				return true;
-			if (!word_next(text, &ahead, &word))
-				return false;
-		}
-	}
-	return false;
-}
-
 uint64_t tenant_seed(const uint8_t filter_key[16], struct text tenant)
 {
 	return siphash(filter_key, tenant.at, tenant.len);

@@ -11,7 +11,6 @@
 #ifndef MCPLEDGER_BLOCK_WORDS_H
 #define MCPLEDGER_BLOCK_WORDS_H
 
-#include "block.h"
 #include "form.h"
 
 /* Which bytes are part of a word. */
@@ -30,12 +29,6 @@ static inline bool word_next(struct text text, size_t *at, struct text *word)
 	*word = (struct text){text.at + start, end - start};
 	return end > start;
 }
-
-/* Whether a word is the one that is asked for, in any case; a number stands for its decimal digits. */
-bool words_asked_is(const struct text *asked, struct text word);
-bool words_asked_is_number(const struct text *asked, int64_t number);
-/* Whether text, the inside of a JSON string, may hold the words one after the other. */
-bool words_asked_may_be_in(const struct words_asked *asked, struct text text);
 
 uint64_t tenant_seed(const uint8_t filter_key[16], struct text tenant);
 uint64_t word_key(uint64_t seed, struct text word);

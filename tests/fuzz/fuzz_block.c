@@ -45,6 +45,11 @@ static void change(char *image, size_t len, const uint8_t *changes, size_t chang
 	memcpy(image + CHECKSUM_AT, &checksum, sizeof(checksum));
 }
 
+static bool holds_phrase(void *context, struct text text)
+{
+	return phrase_found(context, text);
+}
+
 static void read_block(struct block *block)
 {
 	struct event *event = malloc(sizeof(*event));
@@ -68,11 +73,16 @@ static void read_block(struct block *block)
 			for (uint32_t row = 0; row < block_count(block); row++)
 				sum += lengths[row] & 1;
 		assert(sum <= block_count(block));
-		static const struct text words[] = {{"select", 6}, {NULL, 0}};
-		const struct words_asked asked = {words, 1 + (payload & 1)};
+		static const struct phrase_word words[] = {{{"select", 6}, false}, {{"*", 1}, true}};
+		const struct phrase phrase = {words, 1 + (payload & 1)};
+		const struct payload_search search = {.scalar = holds_phrase,
+			.payload = holds_phrase,
+			.phrase = &phrase,
+			.context = (void *)(uintptr_t)&phrase};
 		uint64_t rows[BLOCK_ROWS_MAX / 64];
+		uint64_t found[BLOCK_ROWS_MAX / 64] = {0};
 		memset(rows, 0xff, sizeof(rows));
-		enum status status = block_payload_may_hold(block, (enum payload)payload, &asked, rows);
+		enum status status = block_search_payload(block, (enum payload)payload, &search, rows, found);
 		assert(status != STATUS_INVALID);
 	}
 	for (uint32_t row = 0; row < block_count(block); row++) {

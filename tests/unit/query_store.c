@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "members.h"
 #include "timestamp.h"
+
+enum { LEAVES_MAX = 64 };
 
 #define MUST(call) must((call), #call)
 
@@ -55,8 +58,22 @@ void query_store_close(struct query_store *fixture)
 		abort();
 }
 
+/* Where a payload's scalars stand, as decoding finds them; without them it is kept as one text. */
+static struct payload_leaves find_leaves(struct text json, struct json_leaf leaves[LEAVES_MAX])
+{
+	uint32_t count = 0;
+	struct text leaf;
+	for (size_t at = 0; leaves_next(json, &at, &leaf); count++) {
+		if (count == LEAVES_MAX)
+			return (struct payload_leaves){NULL, 0};
+		leaves[count] = (struct json_leaf){(uint32_t)(leaf.at - json.at), (uint32_t)leaf.len};
+	}
+	return (struct payload_leaves){leaves, count};
+}
+
 void query_store_add(struct query_store *fixture, ...)
 {
+	static struct json_leaf leaves[PAYLOAD_COUNT][LEAVES_MAX];
 	static struct event event;
 	va_list pairs;
 	event_clear(&event);
@@ -70,6 +87,9 @@ void query_store_add(struct query_store *fixture, ...)
 			event_set_number(&event, field, strtoll(value, NULL, 10));
 		else
 			event_set_text(&event, field, text_of(value));
+		enum payload payload = payload_of(field);
+		if (payload != PAYLOAD_COUNT)
+			event.payload[payload] = find_leaves(text_of(value), leaves[payload]);
 	}
 	va_end(pairs);
 	if (!event_has(&event, FIELD_KIND))

@@ -94,45 +94,54 @@ static size_t cut_words(struct text text, struct arena *arena, struct text *word
 	return count;
 }
 
-static void assert_stays(struct block *block, enum payload payload, const struct words_asked *asked, size_t row)
+static bool holds_phrase(void *context, struct text text)
 {
-	uint64_t rows[BLOCK_ROWS_MAX / 64];
-	memset(rows, 0xff, sizeof(rows));
-	assert_int_equal(block_payload_may_hold(block, payload, asked, rows), STATUS_OK);
-	assert_true(rows[row / 64] >> (row % 64) & 1);
+	return phrase_found(context, text);
 }
 
-/* Any two or three words of a scalar that stand side by side are found; of others only what cannot be told stays. */
-static void assert_holders(struct block *block, struct event *const *events, size_t count)
+static bool is_found(struct block *block, enum payload payload, const struct phrase *phrase, size_t row)
 {
-	static const struct text nowhere[] = {{"nowhere", 7}, {"to", 2}, {"be", 2}, {"seen", 4}};
-	const struct words_asked none = {nowhere, 4};
+	uint64_t rows[BLOCK_ROWS_MAX / 64];
+	uint64_t found[BLOCK_ROWS_MAX / 64] = {0};
+	const struct payload_search search = {.scalar = holds_phrase,
+		.payload = holds_phrase,
+		.phrase = phrase,
+		.context = (void *)(uintptr_t)phrase};
+	memset(rows, 0xff, sizeof(rows));
+	assert_int_equal(block_search_payload(block, payload, &search, rows, found), STATUS_OK);
+	return found[row / 64] >> (row % 64) & 1;
+}
+
+/* Any two or three words of a scalar that stand side by side are found, and others are not. */
+static void assert_phrases(struct block *block, struct event *const *events, size_t count)
+{
+	static const struct phrase_word nowhere[] = {{{"nowhere", 7}, false}, {{"to", 2}, false}};
+	const struct phrase none = {nowhere, 2};
 	struct arena arena;
-	struct text words[64];
+	struct text texts[64];
 	arena_init(&arena, BUF_BYTES_MAX);
 	for (size_t i = 0; i < count; i += 5) {
 		unsigned payload = (unsigned)(i % PAYLOAD_COUNT);
 		struct text text = event_text(events[i], payload_field((enum payload)payload));
 		struct payload_leaves leaves = events[i]->payload[payload];
-		uint64_t rows[BLOCK_ROWS_MAX / 64];
-		if (text.len == 0 || leaves.leaves == NULL)
+		if (text.len == 0 || leaves.leaves == NULL || text.len > PAYLOAD_INLINE_BYTES_MAX)
 			continue;
 		for (uint32_t k = 0; k < leaves.count; k++) {
 			struct text leaf = {text.at + leaves.leaves[k].at, leaves.leaves[k].len};
-			size_t found = cut_words(leaf, &arena, words, 64);
+			size_t found = cut_words(leaf, &arena, texts, 64);
 			size_t start = found ? (i + k) % found : 0;
-			struct words_asked asked = {words + start, found - start < 3 ? found - start : 3};
-			if (asked.count > 0 && !memchr(leaf.at, '\\', leaf.len))
-				assert_stays(block, (enum payload)payload, &asked, i);
-			if (asked.count > 1)
-				words[start + 1].at = NULL; /* any word */
-			if (asked.count > 1 && !memchr(leaf.at, '\\', leaf.len))
-				assert_stays(block, (enum payload)payload, &asked, i);
+			size_t len = found - start < 3 ? found - start : 3;
+			struct phrase_word words[3];
+			for (size_t word = 0; word < len; word++)
+				words[word] = (struct phrase_word){texts[start + word], false};
+			if (len > 0)
+				assert_true(is_found(block, (enum payload)payload, &(struct phrase){words, len}, i));
+			if (len > 1)
+				words[1] = (struct phrase_word){{"*", 1}, true};
+			if (len > 1)
+				assert_true(is_found(block, (enum payload)payload, &(struct phrase){words, len}, i));
 		}
-		memset(rows, 0xff, sizeof(rows));
-		assert_int_equal(block_payload_may_hold(block, (enum payload)payload, &none, rows), STATUS_OK);
-		if (rows[i / 64] >> (i % 64) & 1)
-			assert_true(memchr(text.at, '\\', text.len) || text.len > PAYLOAD_INLINE_BYTES_MAX);
+		assert_false(is_found(block, (enum payload)payload, &none, i));
 	}
 	arena_finish(&arena);
 }
@@ -143,7 +152,7 @@ static void assert_events(struct block *block, struct event *const *events, size
 	assert_non_null(event);
 	assert_int_equal(block_count(block), count);
 	assert_lengths(block, events, count);
-	assert_holders(block, events, count);
+	assert_phrases(block, events, count);
 	for (size_t i = 0; i < count; i++) {
 		assert_int_equal(block_event(block, (uint32_t)i, event), STATUS_OK);
 		assert_int_equal(event->value[FIELD_SEQ].number, block_first_seq(block) + i);

@@ -1,10 +1,6 @@
-#include "words.h"
+#include "phrase.h"
 
-static bool is_word_byte(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-	       (unsigned char)c >= 0x80;
-}
+#include "words.h"
 
 static char lower(char c)
 {
@@ -14,10 +10,10 @@ static char lower(char c)
 static bool next_run(struct text text, bool stars, size_t *at, struct text *word)
 {
 	size_t start = *at;
-	while (start < text.len && !is_word_byte(text.at[start]) && !(stars && text.at[start] == '*'))
+	while (start < text.len && !word_bytes[(uint8_t)text.at[start]] && !(stars && text.at[start] == '*'))
 		start++;
 	size_t end = start;
-	while (end < text.len && (is_word_byte(text.at[end]) || (stars && text.at[end] == '*')))
+	while (end < text.len && (word_bytes[(uint8_t)text.at[end]] || (stars && text.at[end] == '*')))
 		end++;
 	*at = end;
 	*word = (struct text){text.at + start, end - start};
@@ -26,7 +22,7 @@ static bool next_run(struct text text, bool stars, size_t *at, struct text *word
 
 bool words_next(struct text text, size_t *at, struct text *word)
 {
-	return next_run(text, false, at, word);
+	return word_next(text, at, word);
 }
 
 static bool only_stars(struct text word)
@@ -94,7 +90,7 @@ bool glob_match(struct text pattern, struct text text)
 	return glob_fits(pattern, text, false);
 }
 
-static bool word_fits(const struct phrase_word *wanted, struct text word)
+bool phrase_word_fits(const struct phrase_word *wanted, struct text word)
 {
 	if (wanted->glob)
 		return glob_fits(wanted->text, word, true);
@@ -112,7 +108,7 @@ bool phrase_found(const struct phrase *phrase, struct text text)
 	for (size_t at = 0; phrase->count > 0 && words_next(text, &at, &word);) {
 		size_t matched = 0;
 		size_t ahead = at;
-		while (word_fits(&phrase->words[matched], word)) {
+		while (phrase_word_fits(&phrase->words[matched], word)) {
 			if (++matched == phrase->count)
 				return true;
 			if (!words_next(text, &ahead, &word))

@@ -1,10 +1,10 @@
 /*
- * words - the words of a text, as the blocks' word filters know them, and patterns with *.
+ * phrase - words that stand one after the other in a text, as the blocks' word filters know words, and patterns with *.
  *
  * A word is a run of [A-Za-z0-9_] and non-ASCII bytes; ASCII letters compare without case.  Any thread.
  */
-#ifndef MCPLEDGER_QUERY_WORDS_H
-#define MCPLEDGER_QUERY_WORDS_H
+#ifndef MCPLEDGER_PHRASE_H
+#define MCPLEDGER_PHRASE_H
 
 #include <stdbool.h>
 
@@ -28,6 +28,9 @@ struct phrase {
 enum status phrase_make(struct text text, bool globs, struct arena *arena, struct phrase *phrase) MUST_CHECK;
 /* Whether the words of phrase stand in text one after the other. */
 bool phrase_found(const struct phrase *phrase, struct text text);
+
+/* Whether a word is the one that is wanted. */
+bool phrase_word_fits(const struct phrase_word *wanted, struct text word);
 
 /* Whether all of text fits pattern, in which * stands for any bytes; exact case. */
 bool glob_match(struct text pattern, struct text text);
