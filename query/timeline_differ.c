@@ -30,9 +30,14 @@ static bool knows_duration(const struct moment *moment)
 	return moment->own.has_duration;
 }
 
-/* Far longer, and long enough to matter; or the inner one went on when the outer one had ended. */
+/*
+ * Far longer, and long enough to matter; or the inner one went on when the outer one had ended.  Where verdicts differ,
+ * that is told with how long each took.
+ */
 static bool durations_differ(const struct moment *outer, const struct moment *inner)
 {
+	if (knows_verdict(outer) && knows_verdict(inner) && verdicts_differ(outer, inner))
+		return false;
 	int64_t more = outer->own.duration_ns - inner->own.duration_ns;
 	return more < -WAIT_TOLD_NS || (more > WAIT_TOLD_NS && more > inner->own.duration_ns / 2);
 }

@@ -211,16 +211,20 @@ static void put_observer(struct output *out, const struct observer *observer)
 
 static void put_observers(struct output *out, const struct unit *unit)
 {
-	size_t shown = unit->observer_count < SHOWN_NAMES_MAX ? unit->observer_count : SHOWN_NAMES_MAX;
+	size_t shown = 0;
 	bool roles = false;
 	for (size_t i = 1; i < unit->observer_count; i++)
 		roles = roles || !text_equal(unit->observers[i].role, unit->observers[0].role);
 	if (!roles && unit->shared == 0)
 		return;
 	put_label(out, "Seen by");
-	for (size_t i = 0; i < shown; i++) {
-		buf_put_string(&out->text, i ? ", " : "");
-		put_observer(out, &unit->observers[i]);
+	for (enum rank rank = RANK_CLIENT; rank < RANK_COUNT; rank++) {
+		for (size_t i = 0; i < unit->observer_count && shown < SHOWN_NAMES_MAX; i++) {
+			if (unit->observers[i].rank != rank)
+				continue;
+			buf_put_string(&out->text, shown++ ? ", " : "");
+			put_observer(out, &unit->observers[i]);
+		}
 	}
 	if (shown < unit->observer_count)
 		buf_printf(&out->text, " and %zu more", unit->observer_count - shown);

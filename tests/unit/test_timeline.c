@@ -204,6 +204,24 @@ static void what_observers_tell_differently_stands_below(void **state)
 	assert_non_null(strstr(text, "≠ user: client desktop: alice; server fs: bob\n"));
 }
 
+static void a_caller_that_waits_far_longer_than_the_server_works_is_told(void **state)
+{
+	(void)state;
+	const char *took[][2] = {
+		{"9000000000", "1000000000"}, {"1900000000", "1000000000"}, {"1000000000", "3000000000"}};
+	const char *ids[] = {"1", "2", "3"};
+	for (int i = 0; i < 3; i++)
+		for (int j = 0; j < 2; j++)
+			query_store_add(&fixture, "session_id", "s-28", "observer.role", j ? "server" : "client",
+				"action", "tools/call", "target.name", ids[i], "request_id", ids[i], "time",
+				at(i * 20000), "duration_ns", took[i][j], "verdict", "ok", NULL);
+	query_store_commit(&fixture, false);
+	const char *text = shown("s-28", STATUS_OK);
+	assert_non_null(strstr(text, "3 calls were seen by more than one, 2 told differently\n"));
+	assert_non_null(strstr(text, "≠ client: ok after 9 s; server: ok after 1 s\n"));
+	assert_non_null(strstr(text, "≠ client: ok after 1 s; server: ok after 3 s\n"));
+}
+
 static void the_order_of_members_makes_no_other_arguments(void **state)
 {
 	(void)state;
@@ -677,6 +695,7 @@ int main(void)
 		cmocka_unit_test(the_stages_of_a_call_are_one),
 		cmocka_unit_test(a_call_seen_twice_counts_once),
 		cmocka_unit_test(what_observers_tell_differently_stands_below),
+		cmocka_unit_test(a_caller_that_waits_far_longer_than_the_server_works_is_told),
 		cmocka_unit_test(the_order_of_members_makes_no_other_arguments),
 		cmocka_unit_test(a_tool_that_calls_its_like_is_two_calls),
 		cmocka_unit_test(the_tries_of_a_gateway_are_one_call),
