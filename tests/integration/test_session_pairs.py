@@ -1,4 +1,4 @@
-"""sessions --and, --then: pieces of work in which two searches find something, against a computation over the export."""
+"""sessions --and, --then: pieces of work in which two searches find something, against a second computation."""
 
 import json
 
@@ -6,6 +6,8 @@ import ledgerlib
 import pytest
 
 KINDS_APART = {"ledger", "heartbeat", "lifecycle", "resource_usage", "credential", "dependency"}
+
+ERRORS = {"tool_error", "rpc_error", "transport_error", "timeout"}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ def is_comment(event):
     (("verdict:denied", lambda event: event.get("verdict") == "denied"),
      ("verdict:ok", lambda event: event.get("verdict") == "ok")),
     (("effect:read", lambda event: event.get("marks", {}).get("effect", event.get("effect")) == "read"),
-     ("verdict:error", lambda event: event.get("verdict") in {"tool_error", "rpc_error", "transport_error", "timeout"})),
+     ("verdict:error", lambda event: event.get("verdict") in ERRORS)),
 ])
 def test_pieces_of_work_of_two_searches(demo, option, first, second):
     answer = json.loads(demo.cli("sessions", first[0], option, second[0], "-n", "0", "-o", "json", status=None).stdout)
