@@ -247,6 +247,12 @@ static void count_in(
 	metric_change(present->active, 1);
 }
 
+/* Such a request may name any session. */
+static bool is_refused(const struct event *event)
+{
+	return event->verdict == VERDICT_DENIED || event->verdict == VERDICT_REJECTED;
+}
+
 /* false: the session is closed. */
 static bool see_session(
 	struct presence *presence, const struct sighting *sighting, const struct keys *keys, struct text phase)
@@ -255,11 +261,9 @@ static bool see_session(
 	bool is_new = false;
 	if (keys->session == 0)
 		return true;
-	/* A refused request may name any session. */
-	bool may_begin = event->verdict != VERDICT_DENIED && event->verdict != VERDICT_REJECTED;
-	struct present *session = may_begin
-					  ? enter(presence, SESSIONS, keys->session, sighting, &is_new)
-					  : roster_find(presence->rosters[SESSIONS], keys->session, sighting->elapsed);
+	struct present *session = is_refused(event)
+					  ? roster_find(presence->rosters[SESSIONS], keys->session, sighting->elapsed)
+					  : enter(presence, SESSIONS, keys->session, sighting, &is_new);
 	if (session == NULL)
 		return true;
 	if (text_equal(phase, TEXT("close"))) {
@@ -385,7 +389,9 @@ void presence_see(struct presence_worker *worker, const struct sighting *sightin
 	int64_t least_offset = INT64_MAX;
 	bool is_late = sighting->has_offset && sighting->offset >= SESSION_AGE_MAX;
 	bool tells_emitter = !is_emitter_told(worker, keys.emitter, sighting, &least_offset);
-	bool tells_place = !is_late && ((place && !is_told(worker, place, sighting->elapsed)) || is_connection);
+	bool may_tell_place = !is_late && place && !is_refused(sighting->event);
+	bool tells_place =
+		(may_tell_place && !is_told(worker, place, sighting->elapsed)) || (is_connection && !is_late);
 	bool tells_client = !is_late && keys.client && !is_told(worker, keys.client, sighting->elapsed);
 	if (!tells_emitter && !tells_place && !tells_client)
 		return;

@@ -170,6 +170,8 @@ static void refused_requests_and_late_events_make_no_session(void **state)
 	ASSERT_VALUE(SESSIONS_ACTIVE, "", -1);
 	ASSERT_VALUE(CLIENTS_ACTIVE, "", -1);
 	ASSERT_VALUE("mcpledger_emitter_last_seen_timestamp_seconds", "", (double)(DECODING_NOW + elapsed) / 1e9);
+	see("{" CALL ",\"session_id\":\"a\",\"outcome\":{\"http_status\":200}}");
+	ASSERT_VALUE(SESSIONS_ACTIVE, "", 1);
 }
 
 static void when_a_session_was_opened_is_known(void **state)
