@@ -106,6 +106,15 @@ VERB(disagreements, "disagreements", READS, "[WORDS]", "Calls that their observe
 	"not tell of it at all. WORDS are those of a search, for the calls. The newest 50, unless -n says otherwise.\n"
 	"  mcpledger disagreements\n"
 	"  mcpledger disagreements server:payments --since 7d -o ndjson")
+VERB(gaps, "gaps", READS, "", "Where the record is not complete, and why",
+	"One by one: what retention removed, parts of the store that are missing or damaged, what the collector lost "
+	"or "
+	"refused and when it was down, numbers of emitters that never came, emitters that went silent, sources that "
+	"send "
+	"a sample, calls without an end. With the time, the source, how many events, why, and what it means. Exit 1: "
+	"nothing is known to be missing.\n"
+	"  mcpledger gaps || echo 'nothing is known to be missing'\n"
+	"  mcpledger gaps --since 7d -o json || true")
 
 GROUP("Figures")
 VERB(tools, "tools", READS, "[WORDS]", "Tools: calls, failures, durations, users",

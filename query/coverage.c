@@ -272,9 +272,15 @@ void coverage_put_text(struct buf *out, const struct coverage *coverage)
 		buf_printf(out, "  %" PRIu64 " older %s expired and gone.\n", coverage->expired,
 			coverage->expired == 1 ? "event is" : "events are");
 	put_gaps(out, coverage);
-	for (uint64_t i = 0; i < coverage->damages && i < COVERAGE_SHOWN_MAX; i++)
-		buf_printf(out, "  %u events can't be read: block %" PRIu64 " of %s is damaged.\n",
-			coverage->damage[i].count, coverage->damage[i].first_seq, coverage->damage[i].segment);
+	for (uint64_t i = 0; i < coverage->damages && i < COVERAGE_SHOWN_MAX; i++) {
+		const struct coverage_damage *damage = &coverage->damage[i];
+		if (damage->count > 0)
+			buf_printf(out, "  %u events can't be read: block %" PRIu64 " of %s is damaged.\n",
+				damage->count, damage->first_seq, damage->segment);
+		else
+			buf_printf(
+				out, "  Nobody knows how many events can't be read: %s is damaged.\n", damage->segment);
+	}
 	if (coverage->ends_at)
 		buf_printf(out,
 			"  The store goes on behind seq %" PRIu64 ", but this copy does not have its newest segment.\n",

@@ -399,7 +399,7 @@ static enum status visit_unit(struct run *run, uint64_t seq, struct store_unit *
 	run->renewed_at = 0;
 	enum status status = store_reader_unit(store->reader, seq, backward, unit, run->error);
 	if (status != STATUS_OK)
-		return status;
+		return note_damage(run, unit, status);
 	lane->unit = *unit;
 	lane->seq_first = backward ? store->seq_first : seq;
 	lane->seq_last = backward ? seq : store->seq_last;
@@ -455,10 +455,16 @@ static enum status step(struct run *run, uint64_t *seq, bool *done)
 	*done = status == STATUS_NOT_FOUND;
 	if (*done)
 		note_gap(scan, scan->backward ? store->seq_first : *seq, (scan->backward ? *seq : store->seq_last) + 1);
-	if (status != STATUS_OK)
+	bool damaged = status == STATUS_DAMAGED; /* the segment, or its keys: the unit is all of it */
+	if (status != STATUS_OK && !damaged)
 		return *done ? STATUS_OK : status;
 	if (!unit.sealed && run->batch > 0)
 		return finish_batch(run); /* then it is asked for again */
+	if (damaged && unit.count == 0) { /* the newest one, and how much it held is not known */
+		*done = !scan->backward || unit.first_seq <= store->seq_first;
+		*seq = unit.first_seq - 1;
+		return note_damage(run, &unit, status);
+	}
 	uint64_t last = unit.first_seq + unit.count - 1;
 	if (scan->backward)
 		note_gap(scan, last + 1 > store->seq_first ? last + 1 : store->seq_first, *seq + 1);
@@ -468,11 +474,26 @@ static enum status step(struct run *run, uint64_t *seq, bool *done)
 		*done = true;
 		return STATUS_OK;
 	}
-	status = visit_unit(run, *seq, &unit);
+	status = damaged ? note_damage(run, &unit, status) : visit_unit(run, *seq, &unit);
 	last = unit.first_seq + unit.count - 1;
 	*done = scan->backward ? unit.first_seq <= store->seq_first : last >= store->seq_last;
 	*seq = scan->backward ? unit.first_seq - 1 : last + 1;
 	return status;
+}
+
+/* The newest segment, when it can't be read, lies behind all that is known of the store. */
+static enum status look_behind(struct run *run)
+{
+	const struct scan_store *store = run->store;
+	struct store_unit unit;
+	if (run->scan->coverage == NULL || store->seq_last + 1 != store_reader_next_seq(store->reader))
+		return STATUS_OK;
+	enum status status = store_reader_renew(store->reader, run->error);
+	if (status == STATUS_OK)
+		status = store_reader_peek(store->reader, store->seq_last + 1, false, &unit, run->error);
+	if (status == STATUS_DAMAGED && unit.count == 0)
+		return note_damage(run, &unit, status);
+	return STATUS_OK;
 }
 
 static enum status walk_store(struct run *run, size_t index)
@@ -490,6 +511,8 @@ static enum status walk_store(struct run *run, size_t index)
 	for (bool done = false; status == STATUS_OK && !done;)
 		status = step(run, &seq, &done);
 	enum status finished = status == STATUS_LIMIT ? STATUS_OK : finish_batch(run);
+	if (status == STATUS_OK && finished == STATUS_OK)
+		finished = look_behind(run);
 	return status == STATUS_OK ? finished : status;
 }
 
