@@ -88,14 +88,19 @@ static unsigned field_of(const struct tally *tally, const struct tally_part *par
 	return tally->spec->keys[key].by_field ? parts[key].field : parts[key].field != 0;
 }
 
+uint64_t tally_hash(const struct tally *tally, struct text value)
+{
+	struct text text = start_of(value);
+	return siphash(tally->hash_key, text.at ? text.at : "", text.len);
+}
+
 static uint64_t hash_parts(const struct tally *tally, const struct tally_part *parts)
 {
 	uint64_t hashes[TALLY_KEYS_MAX] = {0};
-	for (size_t i = 0; i < tally->spec->key_count; i++) {
-		struct text text = start_of(parts[i].text);
-		hashes[i] = siphash(tally->hash_key, text.at ? text.at : "", text.len) + field_of(tally, parts, i);
-	}
-	return siphash(tally->hash_key, hashes, sizeof(hashes));
+	for (size_t i = 0; i < tally->spec->key_count; i++)
+		if (parts[i].field)
+			hashes[i] = tally_hash(tally, parts[i].text) + field_of(tally, parts, i);
+	return siphash(tally->hash_key, hashes, tally->spec->key_count * sizeof(hashes[0]));
 }
 
 static bool has_parts(const struct tally *tally, const struct tally_group *group, const struct tally_part *parts)
@@ -211,10 +216,9 @@ static uint32_t *set_slot(const struct tally_set *set, struct text value, uint64
 	}
 }
 
-enum status tally_set_add(struct tally *tally, struct tally_set *set, struct text value, uint64_t count)
+enum status tally_set_add(struct tally *tally, struct tally_set *set, struct text value, uint64_t hash, uint64_t count)
 {
 	struct text text = start_of(value);
-	uint64_t hash = siphash(tally->hash_key, text.at, text.len);
 	uint32_t *slot = set->slot_count ? set_slot(set, text, hash) : NULL;
 	if (slot && *slot) {
 		set->values[*slot - 1].count += count;
@@ -288,9 +292,10 @@ static enum status merge_group(struct tally *tally, struct tally_group *into, st
 	for (size_t i = 0; i < spec->set_count; i++) {
 		const struct tally_set *set = &from->sets[i];
 		into->sets[i].unlisted += set->unlisted;
-		for (size_t value = 0; value < set->count && status == STATUS_OK; value++)
-			status =
-				tally_set_add(tally, &into->sets[i], set->values[value].text, set->values[value].count);
+		for (size_t k = 0; k < set->count && status == STATUS_OK; k++) {
+			const struct tally_counted *value = &set->values[k];
+			status = tally_set_add(tally, &into->sets[i], value->text, value->hash, value->count);
+		}
 	}
 	for (size_t i = 0; i < spec->sample_count && status == STATUS_OK; i++)
 		if (from->samples[i].moment.known)
@@ -353,7 +358,10 @@ static enum status count_in_lane(void *context, unsigned lane, const struct scan
 	struct counting *counting = context;
 	struct tally **tally = &counting->lanes[lane];
 	enum status status = *tally ? STATUS_OK : tally_sibling(counting->first, tally);
-	return status == STATUS_OK ? tally_visit(*tally, place, block, rows) : status;
+	if (status == STATUS_OK)
+		status = tally_visit(*tally, place, block, rows);
+	/* Too many groups: all of it has to be counted in order anyway. */
+	return status == STATUS_OK && (*tally)->other->events > 0 ? STATUS_LIMIT : status;
 }
 
 /* Whether a limit left something out: what it was depends on the order in which blocks are counted. */

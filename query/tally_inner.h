@@ -50,8 +50,10 @@ struct tally {
 enum status tally_find(struct tally *tally, const struct tally_part *parts, struct tally_group **group) MUST_CHECK;
 /* Keeps the memory of durations within its bound; to be called now and then. */
 enum status tally_limit_durations(struct tally *tally) MUST_CHECK;
-/* Counts a value of a set. */
-enum status tally_set_add(struct tally *tally, struct tally_set *set, struct text value, uint64_t count) MUST_CHECK;
+uint64_t tally_hash(const struct tally *tally, struct text value);
+/* Counts a value of a set; hash is tally_hash of it. */
+enum status tally_set_add(
+	struct tally *tally, struct tally_set *set, struct text value, uint64_t hash, uint64_t count) MUST_CHECK;
 /* Keeps a sample's text if its moment is later (earlier) than that of the one there is. */
 enum status tally_keep(struct tally *tally, struct tally_found *found, bool earliest, const struct tally_moment *moment,
 	struct text text) MUST_CHECK;

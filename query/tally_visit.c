@@ -331,10 +331,14 @@ static void add_times(const struct tally_work *work, const struct columns *colum
 	}
 }
 
+/* A value is hashed once for a block, whatever the number of groups it is in. */
 static enum status add_set(struct tally *tally, struct tally_work *work, const struct tally_codes *codes, size_t set)
 {
 	if (codes->codes == NULL)
 		return STATUS_OK;
+	uint64_t *hashes = arena_calloc(&work->arena, codes->limit, sizeof(*hashes)); /* 0: not yet known */
+	if (hashes == NULL)
+		return STATUS_NO_MEMORY;
 	uint32_t count = number_pairs(work, work->group, work->group_count, codes, work->pair);
 	memset(work->pair_count, 0, count * sizeof(work->pair_count[0]));
 	for (uint32_t i = 0; i < work->count; i++)
@@ -343,10 +347,14 @@ static enum status add_set(struct tally *tally, struct tally_work *work, const s
 	for (uint32_t pair = 0; pair < count && status == STATUS_OK; pair++) {
 		char digits[24];
 		uint32_t position = work->pairs.first[pair];
-		struct tally_part part = tally_decode(codes, tally_code(codes, work->rows[position]), digits);
-		if (part.field)
-			status = tally_set_add(
-				tally, &group_at(work, position)->sets[set], part.text, work->pair_count[pair]);
+		uint32_t code = tally_code(codes, work->rows[position]);
+		struct tally_part part = tally_decode(codes, code, digits);
+		if (part.field == 0)
+			continue;
+		if (hashes[code] == 0)
+			hashes[code] = tally_hash(tally, part.text);
+		status = tally_set_add(
+			tally, &group_at(work, position)->sets[set], part.text, hashes[code], work->pair_count[pair]);
 	}
 	return status;
 }
