@@ -145,8 +145,8 @@ void http_response_problem(struct http_response *response, const struct http_pro
 	buf_init(&body, PROBLEM_BYTES_MAX);
 	http_put_problem(&body, problem);
 	pthread_mutex_lock(&job->lock);
-	if (job->status != 0 && job->streams) {
-		job->failed = true;
+	if (job->status != 0 && (job->streams || job->head_only)) {
+		job->failed = job->streams; /* a HEAD has what GET begins with */
 	} else {
 		set_head(job, problem->http_status, "application/problem+json");
 		buf_clear(&job->pipe);

@@ -112,9 +112,11 @@ static enum status check_scope(struct ask *ask, verb_run *run)
 		"the store's figures are not those of one tenant; ask by a field (by=server,tool)");
 }
 
-/* An export takes as long as its client needs, and is as long as the store. */
+/* An export takes as long as its client needs, and is as long as the store; one event is never too much. */
 static void lift_limits(struct ask *ask, verb_run *run)
 {
+	if (run == verb_show)
+		ask->cli.meter.rows_max = 0;
 	if (run != verb_export)
 		return;
 	ask->unlimited = true;

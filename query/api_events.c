@@ -138,6 +138,7 @@ enum status ask_put_event(struct ask *ask)
 	struct scan scan;
 	struct filter filter;
 	cli->words = id;
+	cli->meter.rows_max = 0; /* one event is never too much */
 	enum status status = cli_scan(cli, &scan);
 	struct scan one = scan;
 	if (status == STATUS_OK && scan_narrow_to_id(&one, id))
