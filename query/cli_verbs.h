@@ -46,7 +46,7 @@ VERB(show, "show", READS, "ID", "Everything about one event",
 	"ID is the id of an event, as answers show it, or its sequence number.\n"
 	"  mcpledger show 42\n"
 	"  mcpledger show 0192f3c2-7b1e-7cc0-9d6a-0f3b5a1c2d3e -o json")
-VERB(tail, "tail", READS, "[WORDS]", "The newest events; with -f, each further one as it arrives",
+VERB(tail, "tail", READS, "[WORDS]", "The newest events; with -f, as they arrive",
 	"WORDS are those of a search. With --url, -f goes on by itself where it was when the connection was lost; "
 	"`GET /api/v1/tail` always follows, as server-sent events.\n"
 	"  mcpledger tail verdict:denied,error\n"
