@@ -1,6 +1,6 @@
 /*
  * http_job - one request of the read API, between its connection and the thread that works on it.  Private to http_job.c,
- * http_query.c, http_tail.c and http_record.c.
+ * http_query.c, http_tail.c and http_note.c.
  *
  *   working thread  http_response_put -> pipe -> http_query_read  connection's thread
  *
@@ -97,11 +97,11 @@ bool http_job_is_allowed(const struct http_job *job, const struct http_policy *p
 /* Without the lock: there is nothing more to come. */
 void http_job_finish(struct http_job *job);
 
-/* --- http_record.c --- */
+/* --- http_note.c --- */
 
 enum http_phase { HTTP_PHASE_WHOLE, HTTP_PHASE_BEGIN, HTTP_PHASE_END };
 /* Who read what, through the daemon, is on record like everything else.  On the working thread. */
-void http_record_put(const struct http_job *job, enum http_phase phase);
+void http_note_query(const struct http_job *job, enum http_phase phase);
 
 /* --- http_tail.c --- */
 

@@ -163,7 +163,7 @@ static void run(struct http_job *job, bool cancelled)
 						.title = http_status_title(failure),
 						.detail = cancelled ? "the collector is stopping" : NULL});
 	if (job->entry->is_on_record && !cancelled)
-		http_record_put(job, job->tail.is_one ? HTTP_PHASE_BEGIN : HTTP_PHASE_WHOLE);
+		http_note_query(job, job->tail.is_one ? HTTP_PHASE_BEGIN : HTTP_PHASE_WHOLE);
 	if (job->tail.is_one)
 		http_tail_hand_over(job);
 	else

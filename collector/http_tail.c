@@ -220,7 +220,7 @@ void http_tail_end(struct http_response **response, const struct http_account *a
 	struct http_job *job = (*response)->job;
 	struct http_tails *tails = job->server->tails;
 	job->account = *account;
-	http_record_put(job, HTTP_PHASE_END);
+	http_note_query(job, HTTP_PHASE_END);
 	pthread_mutex_lock(&job->lock);
 	job->tail.is_over = true;
 	job->tail.ended_at = timestamp_elapsed();

@@ -111,7 +111,7 @@ static void put_detail(struct buf *out, const struct http_job *job, enum http_ph
 	buf_put_byte(out, '}');
 }
 
-void http_record_put(const struct http_job *job, enum http_phase phase)
+void http_note_query(const struct http_job *job, enum http_phase phase)
 {
 	struct buf detail;
 	buf_init(&detail, DETAIL_BYTES_MAX);
