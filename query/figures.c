@@ -24,12 +24,13 @@ static struct cell cell_percentile(struct durations *durations, double share)
 	return durations->count > 0 ? cell_number(durations_percentile(durations, share)) : cell_none();
 }
 
-static struct cell cell_rate(const struct tally_group *group)
+/* What share of all that has a verdict `count` is. */
+static struct cell cell_rate(const struct tally_group *group, uint64_t count)
 {
 	uint64_t judged = 0;
 	for (unsigned verdict = 0; verdict < VERDICT_COUNT; verdict++)
 		judged += group->verdicts[verdict];
-	return judged > 0 ? cell_share((double)tally_errors(group) / (double)judged) : cell_none();
+	return judged > 0 ? cell_share((double)count / (double)judged) : cell_none();
 }
 
 /* The items of the list live until the next one is made. */
@@ -95,7 +96,9 @@ static struct cell figure_cell(const struct figures *figures, const struct figur
 	case FIGURE_WORD:
 		return cell_text(text_of(column->word));
 	case FIGURE_ERROR_RATE:
-		return cell_rate(group);
+		return cell_rate(group, tally_errors(group));
+	case FIGURE_VERDICT_RATE:
+		return cell_rate(group, group->verdicts[column->index]);
 	case FIGURE_P50:
 		return cell_percentile(durations, 0.50);
 	case FIGURE_P95:

@@ -28,7 +28,8 @@ enum figure {
 	FIGURE_REFUSED,    /* denied, throttled, rejected, cancelled */
 	FIGURE_ERROR_RATE, /* of what has a verdict */
 	FIGURE_VERDICT,    /* the verdict `index` */
-	FIGURE_DURATIONS,  /* how many have one */
+	FIGURE_VERDICT_RATE,
+	FIGURE_DURATIONS, /* how many have one */
 	FIGURE_P50,
 	FIGURE_P95,
 	FIGURE_P99,

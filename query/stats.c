@@ -236,6 +236,10 @@ static const struct figure_column by_columns[] = {
 #define VERDICT(name, text, counts, error) {{text, NULL, SHEET_COUNT, 0, "verdicts"}, FIGURE_VERDICT, VERDICT_##name},
 #include "tbl/verdicts.h"
 #undef VERDICT
+	{{"tool_error_rate", NULL, SHEET_SHARE, 0}, FIGURE_VERDICT_RATE, VERDICT_TOOL_ERROR},
+	{{"rpc_error_rate", NULL, SHEET_SHARE, 0}, FIGURE_VERDICT_RATE, VERDICT_RPC_ERROR},
+	{{"transport_error_rate", NULL, SHEET_SHARE, 0}, FIGURE_VERDICT_RATE, VERDICT_TRANSPORT_ERROR},
+	{{"timeout_rate", NULL, SHEET_SHARE, 0}, FIGURE_VERDICT_RATE, VERDICT_TIMEOUT},
 	{{"durations", NULL, SHEET_COUNT, 0}, FIGURE_DURATIONS},
 	{{"p50_ns", "P50", SHEET_DURATION, 0}, FIGURE_P50},
 	{{"p95_ns", "P95", SHEET_DURATION, 0}, FIGURE_P95},

@@ -187,7 +187,9 @@ enum status tally_limit_durations(struct tally *tally)
 
 static bool set_grow(struct tally *tally, struct tally_set *set)
 {
-	size_t slot_count = set->slot_count ? 2 * set->slot_count : SET_SLOTS_MIN;
+	size_t slot_count = SET_SLOTS_MIN;
+	while (slot_count <= 2 * set->count)
+		slot_count *= 2;
 	struct tally_counted *values = arena_alloc(&tally->arena, slot_count / 2 * sizeof(*values));
 	uint32_t *slots = arena_calloc(&tally->arena, slot_count, sizeof(*slots));
 	if (values == NULL || slots == NULL)
@@ -219,19 +221,19 @@ static uint32_t *set_slot(const struct tally_set *set, struct text value, uint64
 enum status tally_set_add(struct tally *tally, struct tally_set *set, struct text value, uint64_t hash, uint64_t count)
 {
 	struct text text = start_of(value);
-	uint32_t *slot = set->slot_count ? set_slot(set, text, hash) : NULL;
-	if (slot && *slot) {
+	bool full = set->count == TALLY_SET_MAX || is_tight(tally);
+	/* A set that was sorted has lost its slots. */
+	if (set->slot_count == 0 || (!full && 2 * set->count >= set->slot_count))
+		if (!set_grow(tally, set))
+			return STATUS_NO_MEMORY;
+	uint32_t *slot = set_slot(set, text, hash);
+	if (*slot) {
 		set->values[*slot - 1].count += count;
 		return STATUS_OK;
 	}
-	if (set->count == TALLY_SET_MAX || is_tight(tally)) {
+	if (full) {
 		set->unlisted += count;
 		return STATUS_OK;
-	}
-	if (2 * set->count == set->slot_count) {
-		if (!set_grow(tally, set))
-			return STATUS_NO_MEMORY;
-		slot = set_slot(set, text, hash);
 	}
 	struct text copy = arena_copy(&tally->arena, text);
 	if (copy.at == NULL)

@@ -175,6 +175,7 @@ def stats(events, *paths):
             **figures(grouped), "count": len(grouped), "ok": verdicts["ok"],
             "verdicts": dict(verdicts), "request_bytes": sizes[0], "response_bytes": sizes[1], "bytes": sum(sizes),
             "durations": sum("duration_ns" in event for event in grouped),
+            **{f"{name}_rate": round(verdicts[name] / len(grouped), 6) for name in ERRORS},
         }
     return wanted
 
