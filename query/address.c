@@ -22,11 +22,10 @@ static bool read_v4(struct text text, uint8_t bytes[4])
 {
 	size_t at = 0;
 	for (unsigned i = 0; i < 4; i++) {
-		size_t start = at;
 		unsigned number = 0;
 		if (i > 0 && (at == text.len || text.at[at++] != '.'))
 			return false;
-		start = at;
+		size_t start = at;
 		while (at < text.len && is_digit(text.at[at]) && at - start < 3)
 			number = number * 10 + (unsigned)(text.at[at++] - '0');
 		if (at == start || number > UINT8_MAX || (text.at[start] == '0' && at > start + 1))

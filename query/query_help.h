@@ -61,3 +61,9 @@ QUERY_PART("Regular expressions", "They are written between slashes, without spa
 				  "search whose expression takes too long on a text fails, and says where.")
 QUERY_ROW("/regex/i", "in any case", "/drop\\s+table/i")
 QUERY_ROW("field:/^regex$/", "all of the value", "request.path:/^\\/etc\\/(passwd|shadow)$/")
+QUERY_PART("Lists of indicators", "--match-file FILE narrows an answer to events that hold one of the indicators in "
+				  "it: one a line, lines that begin "
+				  "with # do not count.  An address or a range of them is found as an address, "
+				  "everything else where its words stand "
+				  "one after the other, in any case, in any id, name, address or text of the event.  "
+				  "hxxp and [.] are read as meant.")
