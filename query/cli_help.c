@@ -30,13 +30,11 @@ static void put_verb_line(struct buf *out, const struct verb *verb, unsigned wid
 
 static void put_option(struct buf *out, size_t option, unsigned width)
 {
-	char head[64];
-	char short_name[8] = "";
+	char spelled[OPTION_SPELLED_BYTES];
+	char head[2 * OPTION_SPELLED_BYTES];
 	const char *value = option_value(option);
-	if (option_short_name(option))
-		(void)snprintf(short_name, sizeof(short_name), "-%c, ", option_short_name(option));
-	(void)snprintf(head, sizeof(head), "%s--%s%s%s", short_name, option_name(option), value ? " " : "",
-		value ? value : "");
+	option_spell(spelled, option_short_name(option), option_name(option));
+	(void)snprintf(head, sizeof(head), "%s%s%s", spelled, value ? " " : "", value ? value : "");
 	put_item(out, head, option_help(option), OPTION_COLUMNS, width);
 }
 

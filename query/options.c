@@ -33,6 +33,14 @@ enum { TIMES = sizeof(times) / sizeof(times[0]) };
 
 /* --- the table --- */
 
+void option_spell(char spelled[OPTION_SPELLED_BYTES], char short_name, const char *name)
+{
+	if (short_name)
+		(void)snprintf(spelled, OPTION_SPELLED_BYTES, "-%c, --%s", short_name, name);
+	else
+		(void)snprintf(spelled, OPTION_SPELLED_BYTES, "--%s", name);
+}
+
 size_t options_count(void)
 {
 	return ROWS;

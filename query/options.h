@@ -47,6 +47,10 @@ enum status options_parse(struct options *options, int argc, char *const *argv, 
 
 /* --- the table, for help, the read API and what asks it --- */
 
+/* "-o, --output" or "--output", as help and manual pages spell an option. */
+enum { OPTION_SPELLED_BYTES = 64 };
+void option_spell(char spelled[OPTION_SPELLED_BYTES], char short_name, const char *name);
+
 /* How many options there are; they are numbered from 0. */
 size_t options_count(void);
 const char *option_name(size_t option);  /* without dashes: "as-of" */

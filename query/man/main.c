@@ -21,13 +21,10 @@ static void put_none(struct roff *roff)
 
 static void put_option(struct roff *roff, size_t option)
 {
-	char tag[64];
+	char spelled[OPTION_SPELLED_BYTES];
 	const char *value = option_value(option);
-	char short_name[8] = "";
-	if (option_short_name(option))
-		(void)snprintf(short_name, sizeof(short_name), "-%c, ", option_short_name(option));
-	(void)snprintf(tag, sizeof(tag), "%s--%s", short_name, option_name(option));
-	roff_item(roff, tag, value ? value : "");
+	option_spell(spelled, option_short_name(option), option_name(option));
+	roff_item(roff, spelled, value ? value : "");
 	roff_prose(roff, option_help(option));
 }
 
@@ -92,12 +89,9 @@ static void put_daemon_options(struct roff *roff)
 #undef DAEMON_OPTION
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char tag[64];
-		char short_name[8] = "";
-		if (rows[i].short_name)
-			(void)snprintf(short_name, sizeof(short_name), "-%c, ", rows[i].short_name);
-		(void)snprintf(tag, sizeof(tag), "%s--%s", short_name, rows[i].name);
-		roff_item(roff, tag, rows[i].value ? rows[i].value : "");
+		char spelled[OPTION_SPELLED_BYTES];
+		option_spell(spelled, rows[i].short_name, rows[i].name);
+		roff_item(roff, spelled, rows[i].value ? rows[i].value : "");
 		roff_prose(roff, rows[i].help);
 	}
 }
