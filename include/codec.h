@@ -27,6 +27,19 @@ enum status codec_pack(
 enum status codec_unpack(
 	struct text packed, enum codec_format format, size_t plain_bytes_max, struct buf *out) MUST_CHECK;
 
+/*
+ * Unpacks gzip that comes in pieces, such as a file of any size; take is called with plain pieces of bounded size, and what
+ * it returns ends the call unless it is STATUS_OK.  One thread.
+ * STATUS_INVALID: not gzip, or damaged; codec_stream_end: or cut short.
+ */
+struct codec_stream;
+typedef enum status codec_take(void *context, struct text plain);
+enum status codec_stream_open(struct codec_stream **stream) MUST_CHECK;
+void codec_stream_close(struct codec_stream **stream);
+enum status codec_stream_put(
+	struct codec_stream *stream, struct text packed, codec_take *take, void *context) MUST_CHECK;
+enum status codec_stream_end(const struct codec_stream *stream) MUST_CHECK;
+
 /* Unpacks a zlib stream that must hold exactly len bytes. STATUS_INVALID, STATUS_NO_MEMORY. */
 enum status codec_unpack_exact(struct text packed, void *plain, size_t len) MUST_CHECK;
 

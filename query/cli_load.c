@@ -41,8 +41,45 @@ static enum exit_code tell_sums(struct cli *cli, const struct load *load, enum s
 	return load->rejected > 0 ? EXIT_FAILED : EXIT_FOUND;
 }
 
+/* Where the bytes of a file go: a file that begins as gzip is unpacked on the way. */
+struct intake {
+	struct load *load;
+	struct codec_stream *unpacker; /* NULL: it is plain */
+	bool begun;
+	struct error *error;
+};
+
+static enum status take_plain(void *context, struct text plain)
+{
+	struct intake *intake = context;
+	return load_put(intake->load, plain, intake->error);
+}
+
+static enum status damaged(const struct intake *intake)
+{
+	return error_set(intake->error, STATUS_IO,
+		"the input is damaged or cut short: it can't be unpacked behind line %" PRIu64, intake->load->line);
+}
+
+static enum status take_piece(struct intake *intake, struct text piece)
+{
+	static const char magic[] = {0x1f, (char)0x8b};
+	enum status status = STATUS_OK;
+	if (!intake->begun && piece.len >= sizeof(magic) && memcmp(piece.at, magic, sizeof(magic)) == 0)
+		status = codec_stream_open(&intake->unpacker);
+	intake->begun = true;
+	if (status != STATUS_OK)
+		return error_set(intake->error, status, "%s", status_text(status));
+	if (intake->unpacker == NULL)
+		return take_plain(intake, piece);
+	intake->error->text[0] = 0;
+	status = codec_stream_put(intake->unpacker, piece, take_plain, intake);
+	return status == STATUS_INVALID && intake->error->text[0] == 0 ? damaged(intake) : status;
+}
+
 static enum status load_file(struct load *load, FILE *from, struct error *error)
 {
+	struct intake intake = {.load = load, .error = error};
 	char *piece = malloc(PIECE_BYTES);
 	enum status status =
 		piece ? STATUS_OK : error_set(error, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
@@ -52,11 +89,14 @@ static enum status load_file(struct load *load, FILE *from, struct error *error)
 			status = error_set(error, STATUS_IO, "the input can't be read: %s", strerror(errno));
 		if (len == 0)
 			break;
-		if (status == STATUS_OK)
-			status = load_put(load, (struct text){piece, len}, error);
+		status = take_piece(&intake, (struct text){piece, len});
 	}
 	free(piece);
-	return status == STATUS_OK ? load_flush(load, error) : status;
+	bool whole = intake.unpacker == NULL || codec_stream_end(intake.unpacker) == STATUS_OK;
+	codec_stream_close(&intake.unpacker);
+	if (status == STATUS_OK)
+		status = load_flush(load, error);
+	return status == STATUS_OK && !whole ? damaged(&intake) : status;
 }
 
 enum exit_code verb_import(struct cli *cli)

@@ -183,13 +183,15 @@ VERB(backup, "backup", ALONE, "DIR", "Copy a store, also one in use",
 
 GROUP("Send")
 VERB(import, "import", ALONE, "[FILE|-]", "Send exported or recorded events",
-	"Lines of export, or native events. What the collector has already is left out, so an import that broke off "
-	"can "
-	"be run again. With a tokens file it needs a token of scope admin. The collector is the one at --url, by "
-	"default "
-	"http://127.0.0.1:7373.\n"
+	"Lines of export, or native events, plain or gzip. Events keep their time and get a new seq; an export's own "
+	"seq, "
+	"receipt and marks stand in ingest.origin. What the collector has already is left out, so an import that broke "
+	"off can be run again; a line that is refused is named. With a tokens file it needs a token of scope admin. "
+	"The "
+	"collector is the one at --url, by default http://127.0.0.1:7373.\n"
 	"  mcpledger import events.ndjson\n"
-	"  gzip -d < demo.ndjson.gz | mcpledger import - --url http://127.0.0.1:7373")
+	"  mcpledger import demo.ndjson.gz\n"
+	"  mcpledger export | mcpledger import - --url http://127.0.0.1:7373")
 VERB(demo, "demo", ALONE, "", "Load recorded traffic into the tenant demo",
 	"Eight days of a small shop, with fresh times and new ids. The collector is the one at --url, by default "
 	"http://127.0.0.1:7373.\n"

@@ -255,3 +255,72 @@ enum status codec_unpack_exact(struct text packed, void *plain, size_t len)
 	free(inflater);
 	return status;
 }
+
+/* --- gzip in pieces --- */
+
+enum { STREAM_PLAIN_BYTES = 64 * 1024 };
+
+struct codec_stream {
+	struct inflater inflater;
+	bool in_member; /* the inflater has begun one, and not ended it */
+	bool any;       /* some member has ended */
+	char plain[STREAM_PLAIN_BYTES];
+};
+
+enum status codec_stream_open(struct codec_stream **stream)
+{
+	struct codec_stream *made = calloc(1, sizeof(*made));
+	if (made == NULL)
+		return STATUS_NO_MEMORY;
+	*stream = made;
+	return STATUS_OK;
+}
+
+void codec_stream_close(struct codec_stream **stream)
+{
+	if (*stream && (*stream)->in_member)
+		inflater_end(&(*stream)->inflater);
+	free(*stream);
+	*stream = NULL;
+}
+
+static enum status begin_member(struct codec_stream *stream, char first)
+{
+	if ((uint8_t)first != GZIP_MAGIC_FIRST)
+		return STATUS_INVALID;
+	enum status status = inflater_begin(&stream->inflater, CODEC_GZIP);
+	stream->in_member = status == STATUS_OK;
+	return status;
+}
+
+enum status codec_stream_put(struct codec_stream *stream, struct text packed, codec_take *take, void *context)
+{
+	size_t at = 0;
+	size_t room = 0;
+	/* Also without more input, as long as the room for output was used up. */
+	while (at < packed.len || (stream->in_member && room == sizeof(stream->plain))) {
+		bool ended = false;
+		size_t before = at;
+		enum status status = stream->in_member ? STATUS_OK : begin_member(stream, packed.at[at]);
+		room = sizeof(stream->plain);
+		if (status == STATUS_OK)
+			status = inflater_step(&stream->inflater, packed, &at, stream->plain, &room, &ended);
+		if (status == STATUS_OK && room > 0)
+			status = take(context, (struct text){stream->plain, room});
+		if (status == STATUS_OK && !ended && room == 0 && at == before && at < packed.len)
+			status = STATUS_INVALID; /* it does not get on */
+		if (status != STATUS_OK)
+			return status;
+		if (ended) {
+			inflater_end(&stream->inflater);
+			stream->in_member = false;
+			stream->any = true;
+		}
+	}
+	return STATUS_OK;
+}
+
+enum status codec_stream_end(const struct codec_stream *stream)
+{
+	return stream->any && !stream->in_member ? STATUS_OK : STATUS_INVALID;
+}

@@ -142,6 +142,60 @@ static void exact_means_exact(void **state)
 	buf_finish(&packed);
 }
 
+static enum status keep(void *context, struct text plain)
+{
+	buf_put_text(context, plain);
+	return buf_status(context);
+}
+
+static enum status unpack_in_pieces(struct text packed, size_t piece, struct buf *out)
+{
+	struct codec_stream *stream = NULL;
+	enum status status = codec_stream_open(&stream);
+	buf_clear(out);
+	for (size_t at = 0; status == STATUS_OK && at < packed.len; at += piece) {
+		size_t len = packed.len - at < piece ? packed.len - at : piece;
+		status = codec_stream_put(stream, (struct text){packed.at + at, len}, keep, out);
+	}
+	if (status == STATUS_OK)
+		status = codec_stream_end(stream);
+	codec_stream_close(&stream);
+	return status;
+}
+
+static void a_stream_in_pieces_of_any_size_gives_the_bytes_back(void **state)
+{
+	(void)state;
+	static const size_t pieces[] = {1, 2, 7, 1000, LIMIT * 4};
+	struct text plain = plain_of(LIMIT);
+	struct buf packed;
+	struct buf out;
+	buf_init(&out, 4 * LIMIT);
+	pack(plain, CODEC_GZIP, CODEC_SMALL, &packed);
+	struct buf twice;
+	buf_init(&twice, 4 * LIMIT);
+	buf_put_text(&twice, buf_text(&packed));
+	buf_put_text(&twice, buf_text(&packed));
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+		assert_int_equal(unpack_in_pieces(buf_text(&twice), pieces[i], &out), STATUS_OK);
+		assert_int_equal(out.len, 2 * LIMIT);
+		assert_memory_equal(out.at, plain.at, LIMIT);
+		assert_memory_equal(out.at + LIMIT, plain.at, LIMIT);
+		struct text cut = {packed.at, packed.len - 1};
+		assert_int_equal(unpack_in_pieces(cut, pieces[i], &out), STATUS_INVALID);
+		struct text beyond = {twice.at, packed.len + 5};
+		assert_int_equal(unpack_in_pieces(beyond, pieces[i], &out), STATUS_INVALID);
+		packed.at[packed.len / 2] ^= 0x55;
+		assert_int_equal(unpack_in_pieces(buf_text(&packed), pieces[i], &out), STATUS_INVALID);
+		packed.at[packed.len / 2] ^= 0x55;
+	}
+	assert_int_equal(unpack_in_pieces(TEXT("plain text"), 3, &out), STATUS_INVALID);
+	assert_int_equal(unpack_in_pieces(TEXT(""), 3, &out), STATUS_INVALID);
+	buf_finish(&twice);
+	buf_finish(&packed);
+	buf_finish(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +205,7 @@ int main(void)
 		cmocka_unit_test(gzip_members_follow_one_another_within_one_limit),
 		cmocka_unit_test(a_stream_cut_short_or_changed_is_refused),
 		cmocka_unit_test(exact_means_exact),
+		cmocka_unit_test(a_stream_in_pieces_of_any_size_gives_the_bytes_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
