@@ -173,6 +173,9 @@ static enum status make_phrase(
 	struct wanted value = {.quoted = !globs};
 	if (phrase_make(text, globs, parser->arena, &value.phrase) != STATUS_OK)
 		return parser_no_memory(parser);
+	if (value.phrase.count == 0 && globs && text.at[0] == '/')
+		return parser_fail(
+			parser, at, "a regular expression ends with a / and holds no space; write \\s for one");
 	if (value.phrase.count == 0)
 		return parser_fail(parser, at, "there is no letter or digit to search for");
 	return make_words(parser, &value, at, condition);

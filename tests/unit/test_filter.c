@@ -316,6 +316,7 @@ static void errors_point_at_the_column(void **state)
 	assert_refused("tool:>3", 6, "is text");
 	assert_refused("verdict:bad", 9, "unknown verdict");
 	assert_refused("tool:a /ab(c/", 13, "regular expression: missing closing parenthesis");
+	assert_refused("/(a b)/", 1, "holds no space");
 	assert_refused("net.peer:10.0.0.0/33", 10, "prefix is too long");
 	assert_refused("ip:example.org", 4, "ip needs an address");
 	assert_refused("ip:10.0.0.7:80", 4, "without a port");
