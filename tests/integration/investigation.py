@@ -365,6 +365,15 @@ def unverified(raw):
     return groups(raw.all, "kind")
 
 
+def lost_numbers(raw):
+    """Numbers that emitters gave and that never came."""
+    numbers = defaultdict(set)
+    for event in raw.all:
+        if at(event, "observer.seq") is not None:
+            numbers[at(event, "observer.name"), at(event, "observer.epoch")].add(at(event, "observer.seq"))
+    return sum(max(seen) - min(seen) + 1 - len(seen) for seen in numbers.values())
+
+
 def redacted(raw):
     kept = [split_export(line)[0] for line in raw.exported]
     hit = [event for event, sent, stored in zip(raw.all, raw.lines, kept, strict=True)
@@ -482,6 +491,9 @@ QUESTIONS = (
     Question("Who was denied, and why?", "stats verdict:denied --by user,agent,outcome.reason", denials, counts),
     Question("Which events lack a verified identity?", "stats '-marks.user_trust:verified -kind:ledger' --by kind",
              unverified, counts),
+    Question("Was anything lost, and was anything taken out?", "gaps",
+             lambda raw: (lost_numbers(raw), redacted(raw).total()),
+             lambda answer: (len(answer["items"]), answer["coverage"]["redacted"])),
     Question("Of which tools were secrets taken out before anybody could see them?",
              "stats 'redaction.count:>0' --by server,tool", redacted, counts),
     Question("What did the agents intend when they paid money back?", "search 'tool:create_refund intent:*' -n 0",

@@ -33,7 +33,8 @@ def test_a_question_has_the_answer_of_the_raw_data(daemon, raw, question):
         pytest.skip("shared data absent")
     arguments = shlex.split(investigation.command_of(question, raw))
     wanted = question.wanted(raw)
-    done = daemon.cli_on_store(*arguments, "-o", "json")
+    done = daemon.cli_on_store(*arguments, "-o", "json", status=None)
+    assert done.returncode in (0, 1), done.stderr  # 1: nothing is found, which may be what was asked
     assert wanted, "a question without an answer shows nothing"
     assert question.found(json.loads(done.stdout)) == wanted
 
@@ -44,7 +45,8 @@ def test_a_question_over_the_daemon_has_the_same_answer(daemon, raw, question, f
     if question.needs_agentdojo and not raw.agentdojo:
         pytest.skip("shared data absent")
     arguments = [*shlex.split(investigation.command_of(question, raw)), "-o", form, "--utc"]
-    there, here = daemon.cli(*arguments), daemon.cli_on_store(*arguments)
+    there, here = daemon.cli(*arguments, status=None), daemon.cli_on_store(*arguments, status=None)
+    assert here.returncode in (0, 1), here.stderr
     assert (there.returncode, there.stdout, there.stderr) == (here.returncode, here.stdout, here.stderr)
 
 
