@@ -23,7 +23,8 @@ ASKED = {
     "diff": [("user:ana@example.com",), ("user:ben@example.com", "--since", "FIRST", "--until", "LAST"), ()],
     "first-seen": [("--since", "MIDDLE"), ("tool", "--since", "FIRST", "-n", "5"),
                    ("nonsense", "--since", "FIRST")],
-    "definitions": [(), ("convert_currency",), ("convert_currency", "--as-of", "2020-01-01"), ("server:exchange-rates",)],
+    "definitions": [(), ("convert_currency",), ("convert_currency", "--as-of", "2020-01-01"),
+                    ("server:exchange-rates",)],
     "report": [("usage",), ("tools",), ("credentials",), ("nonsense",), ()],
 }
 
