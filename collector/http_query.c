@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "codec.h"
+#include "priority.h"
 #include "timestamp.h"
 
 enum { WAITING_PER_THREAD_MAX = 16, LANES = HTTP_UNENDING + 1, GZIP_WORTH_BYTES = 1024 };
@@ -239,6 +240,7 @@ static void *serve_light(void *context)
 
 static void *serve_all(void *context)
 {
+	priority_give_way();
 	serve(context, false);
 	return NULL;
 }

@@ -12,6 +12,7 @@
 #include "cli_stdout.h"
 #include "lanes.h"
 #include "printable.h"
+#include "priority.h"
 
 static const struct {
 	const char *name;
@@ -94,6 +95,8 @@ static enum exit_code run(const struct verb *verb, const struct options *options
 		(void)setenv("TZ", "UTC", 1);
 		tzset();
 	}
+	if (verb->reads && options->url == NULL)
+		priority_give_way(); /* a collector may be writing this store */
 	if (cli_stdout_open(&out, &cli) != STATUS_OK)
 		return EXIT_FAILED;
 	cli_init(&cli, options, cli_stdout_write, out);
