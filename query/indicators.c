@@ -27,7 +27,11 @@ struct item {
 	uint32_t next;    /* 1 + another item of the same hash; 0: none */
 };
 
+/* Most words of a text begin no indicator, which a bit that the cache holds tells without the table. */
+enum { FIRST_BITS = 1 << 20 };
+
 struct indicators {
+	uint64_t *firsts; /* FIRST_BITS, by the hash of a first word */
 	struct beginning *slots;
 	size_t slot_count; /* a power of two */
 	struct item *items;
@@ -130,6 +134,8 @@ static enum status add_words(struct reading *reading, struct text line)
 			return refuse(reading, count == INDICATOR_WORDS_MAX ? "it has more than 256 words"
 									    : "there are more than 1048576 words");
 		hash = hash_word(hash, word);
+		if (count == 0)
+			made->firsts[hash % FIRST_BITS / 64] |= UINT64_C(1) << (hash % 64);
 		slot = find_slot(made, hash);
 		slot->hash = hash;
 		reading->words++;
@@ -197,9 +203,10 @@ static enum status make_room(struct indicators *made, struct text lines, struct 
 	for (made->slot_count = 16; made->slot_count < words * 2;)
 		made->slot_count *= 2;
 	made->slots = arena_calloc(arena, made->slot_count, sizeof(*made->slots));
+	made->firsts = arena_calloc(arena, FIRST_BITS / 64, sizeof(*made->firsts));
 	made->items = arena_calloc(arena, count + 1, sizeof(*made->items));
 	made->ranges = arena_calloc(arena, count + 1, sizeof(*made->ranges));
-	return made->slots && made->items && made->ranges ? STATUS_OK : STATUS_NO_MEMORY;
+	return made->firsts && made->slots && made->items && made->ranges ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 enum status indicators_read(struct text lines, struct arena *arena, struct indicators **indicators, struct error *error)
@@ -244,11 +251,14 @@ static bool stands_here(struct text item, struct text text, size_t at)
 	return true;
 }
 
-/* An indicator that begins with the word at start. */
-static bool found_at(const struct indicators *indicators, struct text text, size_t start)
+/* An indicator that begins with the word at start, which is first. */
+static bool found_at(const struct indicators *indicators, struct text text, size_t start, struct text first)
 {
 	struct text word;
-	uint64_t hash = HASH_START;
+	uint64_t hash = hash_word(HASH_START, first);
+	if (!(indicators->firsts[hash % FIRST_BITS / 64] >> (hash % 64) & 1))
+		return false;
+	hash = HASH_START;
 	for (size_t at = start; words_next(text, &at, &word);) {
 		hash = hash_word(hash, word);
 		const struct beginning *slot = find_slot(indicators, hash);
@@ -280,7 +290,7 @@ bool indicators_found(const struct indicators *indicators, struct text text)
 	struct text word;
 	struct address address;
 	for (size_t at = 0; indicators->item_count > 0 && words_next(text, &at, &word);)
-		if (found_at(indicators, text, (size_t)(word.at - text.at)))
+		if (found_at(indicators, text, (size_t)(word.at - text.at), word))
 			return true;
 	for (size_t at = 0; indicators->range_count > 0 && address_next(text, &at, &address);)
 		if (is_in_ranges(indicators, &address))
