@@ -38,6 +38,7 @@ struct http_answer {
 	unsigned retry_after_s; /* 0: not said */
 	bool gzip;              /* body is packed */
 	bool varies;            /* it could have been, or not */
+	bool lasts;             /* its client may take nothing for long; who is to be given up is decided elsewhere */
 	bool closes;            /* the connection ends with it */
 	bool streams;           /* the body comes by http_query_read */
 };

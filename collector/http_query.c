@@ -108,6 +108,7 @@ bool http_query_finish(struct http_exchange *exchange)
 		answer->retry_after_s = job->status == 503 && job->account.limit == NULL;
 		/* A HEAD is answered as a stream whose body is never asked for: its length is not known. */
 		answer->streams = job->streams || job->head_only;
+		answer->lasts = job->tail.is_one;
 		if (!answer->streams)
 			take_whole(job, answer);
 	}

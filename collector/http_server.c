@@ -159,6 +159,8 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, struct htt
 	if (response == NULL)
 		return MHD_NO;
 	http_exchange_count(exchange);
+	if (exchange->answer.lasts)
+		(void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
 	enum MHD_Result result = MHD_NO;
 	if (add_headers(response, &exchange->answer))
 		result = MHD_queue_response(connection, exchange->answer.status, response);

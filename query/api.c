@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "ask.h"
+#include "embedded.h"
 #include "printable.h"
 #include "timestamp.h"
 
@@ -14,6 +15,7 @@
  *   GET /api/v1/events/{id}                     the event; several of one id: with "others"
  *   GET /api/v1/tail?q&OPTION…&cursor           server-sent events, without end
  *   GET /api/v1/VERB?q&OPTION…                  the verb's JSON; output=ndjson or csv where it has them
+ *   GET /api/v1/openapi.yaml                    all of these, for programs
  *   GET /api/v1/answer?verb&words&OPTION…       what the command line shows; see cli_ask.c
  */
 
@@ -141,7 +143,10 @@ static enum status put_verb(struct ask *ask)
 		return status;
 	lift_limits(ask, run);
 	ask->content_type = types[run == verb_export ? OUTPUT_NDJSON : cli->options.output];
-	(void)run(cli);
+	enum exit_code code = run(cli);
+	bool is_empty = !ask->begun && cli->out.text.len == 0 && cli->options.output == OUTPUT_JSON;
+	if (code == EXIT_NOTHING && is_empty && cli->failed == STATUS_OK)
+		return error_set(&cli->error, STATUS_NOT_FOUND, "nothing was found");
 	return cli->failed;
 }
 
@@ -247,6 +252,16 @@ HANDLE(tail)
 HANDLE(verb)
 HANDLE(command_line)
 
+/* The description of all this; what it says is the same for everybody. */
+static void handle_openapi(void *context, const struct http_request *request, struct http_response *response)
+{
+	(void)context;
+	(void)request;
+	http_response_begin(response, 200, "application/yaml");
+	enum status status = http_response_put(response, openapi_yaml, openapi_yaml_len);
+	(void)status; /* a client that left needs no answer */
+}
+
 static enum http_weight weigh_light(const struct http_request *request)
 {
 	(void)request;
@@ -275,6 +290,7 @@ size_t query_api_routes(const struct http_route **routes)
 		{"/api/v1/events/*", handle_event, weigh_light},
 		{"/api/v1/tail", handle_tail, NULL}, /* before the verb's own */
 		{ASK_PATH, handle_command_line, weigh_verb},
+		{"/api/v1/openapi.yaml", handle_openapi, weigh_light},
 #define VERB_READS(name) {"/api/v1/" name, handle_verb, weigh_verb},
 #define VERB_ALONE(name)
 #define VERB(id, name, what, arguments, summary, help) VERB_##what(name)

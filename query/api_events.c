@@ -2,6 +2,7 @@
 #include "api.h"
 
 #include "search.h"
+#include "show.h"
 
 enum { PAGE_LIMIT = 100, PAGE_LIMIT_MAX = 10000, SAME_ID_MAX = 100 };
 
@@ -114,19 +115,12 @@ struct same_id {
 	uint64_t count;
 };
 
-/* The first event is the answer; further ones of its id become its last member. */
 static enum status put_same_id(void *context, const struct scan_place *place, const struct event *event)
 {
 	struct same_id *same = context;
-	struct buf *text = &same->ask->cli.out.text;
 	if (same->count == SAME_ID_MAX)
 		return STATUS_LIMIT;
-	if (same->count == 1 && text->len > 0)
-		text->len--; /* its closing brace */
-	if (same->count > 0)
-		buf_put_string(text, same->count == 1 ? ",\"others\":[" : ",");
-	event_put_json(text, event, place->store_id);
-	same->count++;
+	show_put_json(&same->ask->cli.out.text, same->count++, event, place->store_id);
 	return STATUS_OK;
 }
 
@@ -150,6 +144,7 @@ enum status ask_put_event(struct ask *ask)
 		status = scan_events(&scan, put_same_id, &same, &cli->error);
 	if (status == STATUS_OK && same.count == 0)
 		return error_set(&cli->error, STATUS_NOT_FOUND, "there is no event with this id");
-	buf_put_string(&cli->out.text, same.count > 1 ? "]}\n" : "\n");
+	if (status == STATUS_OK)
+		show_end_json(&cli->out.text, same.count);
 	return status;
 }

@@ -366,3 +366,17 @@ void show_put(struct output *out, const struct event *event, struct text store_i
 			put_field(out, event, order[i], scratch);
 	put_notes(&out->text, event);
 }
+
+void show_put_json(struct buf *out, uint64_t before, const struct event *event, struct text store_id)
+{
+	if (before == 1 && out->len > 0)
+		out->len--; /* the first one's closing brace */
+	if (before > 0)
+		buf_put_string(out, before == 1 ? ",\"others\":[" : ",");
+	event_put_json(out, event, store_id);
+}
+
+void show_end_json(struct buf *out, uint64_t count)
+{
+	buf_put_string(out, count > 1 ? "]}\n" : "\n");
+}

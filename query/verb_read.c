@@ -125,6 +125,9 @@ static enum status show_event(void *context, const struct scan_place *place, con
 		if (showing->count > 0)
 			buf_put_byte(&out->text, '\n');
 		show_put(out, event, place->store_id, &showing->scratch);
+	} else if (format == OUTPUT_JSON) {
+		show_put_json(&out->text, showing->count++, event, place->store_id);
+		return buf_status(&out->text);
 	} else {
 		event_put_json(&out->text, event, place->store_id);
 		buf_put_byte(&out->text, '\n');
@@ -163,6 +166,8 @@ enum exit_code verb_show(struct cli *cli)
 		return cli_fail(cli, status);
 	arena_init(&showing.scratch, 64 * 1024 * 1024);
 	status = show_id(cli, cli->words, &showing, &coverage);
+	if (status == STATUS_OK && showing.count > 0 && cli->options.output == OUTPUT_JSON)
+		show_end_json(&cli->out.text, showing.count);
 	if (status == STATUS_OK)
 		status = output_flush(&cli->out);
 	arena_finish(&showing.scratch);

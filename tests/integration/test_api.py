@@ -278,3 +278,13 @@ def test_hostile_words_come_back_as_escapes(daemon):
     for words in ("\x1b[2Jx:y", "field\u202e:x", 'user:"\x07'):
         body = daemon.get(f"/api/v1/events?q={quote(words)}").body
         assert b"\x1b" not in body and "\u202e".encode() not in body
+
+
+def test_events_of_one_id_are_one_json_text(daemon):
+    daemon.accept(call(1))
+    daemon.accept(call(1, intent="another"))
+    (other,) = get(daemon, "show", id="call-1").json()["others"]
+    assert other["intent"] == "another"
+    assert get(daemon, "events/call-1").json() == get(daemon, "show", id="call-1").json()
+    assert len(get(daemon, "show", id="call-1", output="ndjson").body.splitlines()) == 2
+    problem(get(daemon, "show", id="call-2"), 404)

@@ -27,6 +27,7 @@ share/doc/mcpledger/LICENSE
 share/doc/mcpledger/mcpledger.yaml
 share/mcpledger/demo.ndjson.gz
 share/mcpledger/grafana-mcpledger.json
+share/mcpledger/openapi.yaml
 share/mcpledger/emit/mcpledger_emit.c
 share/mcpledger/emit/mcpledger_emit.h
 """.split()
