@@ -205,41 +205,40 @@ static bool is_named(const struct figure_column *column, struct text name)
 	return text_equal(name, full) || text_equal(name, plain);
 }
 
-static enum status find_sort(struct cli *cli, const struct figures *figures, const struct figure_column **found)
+/* The column to sort by; NULL: error says which there are. */
+static const struct figure_column *find_sort(struct cli *cli, const struct figures *figures)
 {
 	const char *asked = cli->options.sort ? cli->options.sort : figures->sort;
+	const struct figure_column *found = NULL;
 	struct buf names;
 	buf_init(&names, 2048);
-	*found = NULL;
-	for (size_t i = 0; i < figures->column_count && *found == NULL; i++) {
+	for (size_t i = 0; i < figures->column_count && found == NULL; i++) {
 		const struct figure_column *column = &figures->columns[i];
 		if (!is_sortable(column))
 			continue;
 		if (is_named(column, text_of(asked)))
-			*found = column;
+			found = column;
 		buf_printf(&names, "%s%s", names.len ? ", " : "", column->sheet.name);
 	}
-	enum status status = STATUS_OK;
-	if (*found == NULL)
-		status = error_set(&cli->error, STATUS_INVALID, "sort is one of %.*s", (int)names.len, names.at);
+	if (found == NULL)
+		(void)error_set(&cli->error, STATUS_INVALID, "sort is one of %.*s", (int)names.len, names.at);
 	buf_finish(&names);
-	return status;
+	return found;
 }
 
 /* The first `count` groups. */
 static enum status sort_groups(struct counting *counting, size_t count, int (*compare)(const void *, const void *))
 {
 	const struct figures *figures = counting->figures;
-	const struct figure_column *column = NULL;
+	const struct figure_column *column = find_sort(counting->cli, figures);
 	struct text items[FIGURES_LISTED_MAX];
 	size_t all = 0;
 	struct tally_group **groups = tally_groups(counting->tally, &all);
-	enum status status = find_sort(counting->cli, figures, &column);
-	struct sortable *sortables = status == STATUS_OK ? calloc(count + 1, sizeof(*sortables)) : NULL;
-	if (status == STATUS_OK && sortables == NULL)
-		status = STATUS_NO_MEMORY;
-	if (status != STATUS_OK)
-		return status;
+	if (column == NULL)
+		return STATUS_INVALID;
+	struct sortable *sortables = calloc(count + 1, sizeof(*sortables));
+	if (sortables == NULL)
+		return STATUS_NO_MEMORY;
 	for (size_t i = 0; i < count; i++)
 		sortables[i] = (struct sortable){groups[i], figure_cell(figures, column, groups[i], items)};
 	qsort(sortables, count, sizeof(*sortables), compare);
@@ -375,9 +374,8 @@ enum status figures_narrow(struct cli *cli, const char *words, struct filter *fi
 
 enum status figures_open(struct cli *cli, const struct figures *figures, struct counting *counting)
 {
-	const struct figure_column *column = NULL;
 	*counting = (struct counting){.cli = cli, .figures = figures};
-	enum status status = find_sort(cli, figures, &column);
+	enum status status = find_sort(cli, figures) ? STATUS_OK : STATUS_INVALID;
 	if (status == STATUS_OK)
 		status = cli_filter(cli, &counting->filter);
 	if (status == STATUS_OK)

@@ -77,8 +77,11 @@ static bool is_tight(const struct tally *tally)
 	return tally->arena.total > tally->arena.max / 2;
 }
 
+/* What of a value is looked at; none is an empty one. */
 static struct text start_of(struct text text)
 {
+	if (text.at == NULL)
+		return TEXT("");
 	return (struct text){text.at, text.len < TALLY_VALUE_BYTES_MAX ? text.len : TALLY_VALUE_BYTES_MAX};
 }
 
@@ -91,7 +94,7 @@ static unsigned field_of(const struct tally *tally, const struct tally_part *par
 uint64_t tally_hash(const struct tally *tally, struct text value)
 {
 	struct text text = start_of(value);
-	return siphash(tally->hash_key, text.at ? text.at : "", text.len);
+	return siphash(tally->hash_key, text.at, text.len);
 }
 
 static uint64_t hash_parts(const struct tally *tally, const struct tally_part *parts)
