@@ -24,12 +24,12 @@ static bool is_word(char c)
 
 static bool ends_token(char c)
 {
-	return (unsigned char)c <= ' ' || memchr("\"'`<>()[]{}|,;=", c, 15) != NULL;
+	return (unsigned char)c <= ' ' || strchr("\"'`<>()[]{}|,;=", c) != NULL;
 }
 
 static bool is_punctuation(char c)
 {
-	return memchr(".:!?*", c, 5) != NULL;
+	return c != 0 && strchr(".:!?*", c) != NULL;
 }
 
 /* What a token is made of. */
@@ -111,7 +111,8 @@ static bool next_token(struct text text, size_t *at, struct text *token)
 	while (end < text.len && !ends_token(text.at[end]))
 		end++;
 	if (memmem(text.at + start, end - start, "://", 3)) /* parameters and all */
-		while (end < text.len && (!ends_token(text.at[end]) || memchr("=,;", text.at[end], 3)))
+		while (end < text.len && (!ends_token(text.at[end]) || text.at[end] == '=' || text.at[end] == ',' ||
+						 text.at[end] == ';'))
 			end++;
 	*at = end;
 	while (end > start && is_punctuation(text.at[end - 1]))

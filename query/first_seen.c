@@ -323,7 +323,8 @@ static enum status read_sightings(struct look *look, const struct scan *scan, st
 
 /* --- the whole --- */
 
-static enum status find(struct look *look, const struct scan *scan, int64_t since, uint64_t limit, struct error *error)
+static enum status find(
+	struct look *look, const struct scan *scan, const struct first_seen_question *question, struct error *error)
 {
 	struct first_seen *seen = look->seen;
 	struct scan all = *scan;
@@ -338,15 +339,16 @@ static enum status find(struct look *look, const struct scan *scan, int64_t sinc
 			"there are more than %d different values: ask for fewer fields or events",
 			FIRST_SEEN_VALUES_MAX);
 	if (status == STATUS_OK)
-		status = choose(look, since, limit > 0 && limit < TOLD_MAX ? limit : TOLD_MAX);
+		status = choose(look, question->since,
+			question->limit > 0 && question->limit < TOLD_MAX ? question->limit : TOLD_MAX);
 	if (status == STATUS_OK)
 		status = read_sightings(look, scan, error);
 	seen->coverage.events = seen->count;
 	return status == STATUS_OK ? coverage_collect(&all, &seen->coverage, error) : status;
 }
 
-enum status first_seen_find(struct first_seen **seen, const struct scan *scan, const struct sort *sorts,
-	size_t sort_count, int64_t since, uint64_t limit, struct error *error)
+enum status first_seen_find(struct first_seen **seen, const struct scan *scan,
+	const struct first_seen_question *question, struct error *error)
 {
 	struct first_seen *made = calloc(1, sizeof(*made));
 	struct look *look = calloc(1, sizeof(*look));
@@ -355,9 +357,9 @@ enum status first_seen_find(struct first_seen **seen, const struct scan *scan, c
 		made->record = INT64_MAX;
 		arena_init(&made->arena, ARENA_BYTES_MAX);
 		look->seen = made;
-		look->sorts = sorts;
-		look->sort_count = sort_count;
-		status = find(look, scan, since, limit, error);
+		look->sorts = question->sorts;
+		look->sort_count = question->sort_count;
+		status = find(look, scan, question, error);
 		free(look->entries);
 		free(look->slots);
 	}

@@ -43,9 +43,16 @@ struct first_seen {
 /* Reads "user" or "user,tool". STATUS_NOT_FOUND: it is no list of fields. */
 enum status sort_parse(struct text text, struct sort *sort) MUST_CHECK;
 
-/* scan is all that counts as seen; told are the values first seen at `since` or later, at most limit (0: all). */
-enum status first_seen_find(struct first_seen **seen, const struct scan *scan, const struct sort *sorts,
-	size_t sort_count, int64_t since, uint64_t limit, struct error *error) MUST_CHECK;
+/* What is asked: told are the values first seen at `since` or later, at most limit (0: all). */
+struct first_seen_question {
+	const struct sort *sorts;
+	size_t sort_count;
+	int64_t since;
+	uint64_t limit;
+};
+/* scan is all that counts as seen. */
+enum status first_seen_find(struct first_seen **seen, const struct scan *scan,
+	const struct first_seen_question *question, struct error *error) MUST_CHECK;
 void first_seen_destroy(struct first_seen **seen);
 
 #endif

@@ -100,7 +100,7 @@ static enum status find_holes(
 	struct gaps *gaps, const struct scan *scan, const struct scan_store *store, struct error *error)
 {
 	const char *id = store_reader_id(store->reader);
-	struct store_unit unit;
+	struct store_unit unit = {0};
 	struct time_range range;
 	uint64_t seq = 1;
 	int64_t newest = INT64_MIN;

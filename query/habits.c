@@ -44,7 +44,7 @@ static void put(struct walk *walk, struct text text)
 {
 	size_t room = sizeof(walk->value) - walk->len;
 	size_t len = text.len < room ? text.len : room;
-	if (len > 0)
+	if (len > 0 && text.at)
 		memcpy(walk->value + walk->len, text.at, len);
 	walk->len += len;
 }
@@ -230,8 +230,10 @@ static void take_scopes(struct walk *walk, unsigned field)
 static void take_peer(struct walk *walk)
 {
 	struct text peer = event_text(walk->event, FIELD_NET_PEER);
-	const char *bracket = memrchr(peer.at ? peer.at : "", ']', peer.len);
-	const char *colon = peer.len > 0 ? memrchr(peer.at, ':', peer.len) : NULL;
+	if (peer.at == NULL)
+		return;
+	const char *bracket = memrchr(peer.at, ']', peer.len);
+	const char *colon = memrchr(peer.at, ':', peer.len);
 	if (bracket)
 		peer.len = (size_t)(bracket + 1 - peer.at);
 	else if (colon && memchr(peer.at, ':', peer.len) == colon)

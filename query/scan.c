@@ -446,7 +446,7 @@ static enum status step(struct run *run, uint64_t *seq, bool *done)
 {
 	const struct scan *scan = run->scan;
 	const struct scan_store *store = run->store;
-	struct store_unit unit;
+	struct store_unit unit = {0};
 	enum status status = may_go_on(run);
 	if (status == STATUS_OK)
 		status = renew(run);
@@ -485,7 +485,7 @@ static enum status step(struct run *run, uint64_t *seq, bool *done)
 static enum status look_behind(struct run *run)
 {
 	const struct scan_store *store = run->store;
-	struct store_unit unit;
+	struct store_unit unit = {0};
 	if (run->scan->coverage == NULL || store->seq_last + 1 != store_reader_next_seq(store->reader))
 		return STATUS_OK;
 	enum status status = store_reader_renew(store->reader, run->error);

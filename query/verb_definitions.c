@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -342,6 +343,7 @@ static enum status put_in_force(struct writer *writer, const struct row *row)
 {
 	struct text hints[HINTS_MAX];
 	struct text description = {NULL, 0};
+	assert(row->version); /* what nobody announced is never in force */
 	size_t count = put_hints(row->version->definition, hints);
 	arena_clear(&writer->scratch);
 	if (member(row->version->definition, "description", &description))
@@ -378,7 +380,7 @@ static enum status put_rows(struct writer *writer, const struct rows_of *rows, c
 			 : writer->as_of ? put_in_force(writer, row)
 					 : put_table(writer, row);
 	}
-	if (table && writer->as_of && rows->count == 1 && status == STATUS_OK)
+	if (table && writer->as_of && rows->count == 1 && rows->items[0].version && status == STATUS_OK)
 		show_put_payload(&cli->out.text, rows->items[0].version->definition, 2, &writer->scratch);
 	return status == STATUS_OK ? sheet_end(&writer->sheet, coverage) : status;
 }

@@ -146,7 +146,8 @@ static enum status find(struct cli *cli, struct asked *asked, struct first_seen 
 	scan.filter = &asked->filter;
 	if (status != STATUS_OK)
 		return status;
-	return first_seen_find(seen, &scan, asked->sorts, asked->count, asked->window.since, limit, &cli->error);
+	const struct first_seen_question question = {asked->sorts, asked->count, asked->window.since, limit};
+	return first_seen_find(seen, &scan, &question, &cli->error);
 }
 
 enum exit_code verb_first_seen(struct cli *cli)

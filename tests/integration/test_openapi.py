@@ -1,4 +1,4 @@
-"""openapi.yaml is what the daemon does: its paths and parameters are those of the tables, its schemas of the answers."""
+"""openapi.yaml is what the daemon does: paths and parameters are those of the tables, schemas those of the answers."""
 
 import json
 import os
