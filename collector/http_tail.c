@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "priority.h"
 #include "timestamp.h"
 
 enum { FEED_MS = 200, FEED_PAUSE_MS = 5, SEND_BUFFER_BYTES = 64 * 1024, SHARE_BYTES_MIN = 4096 };
@@ -322,6 +323,7 @@ static bool wait_for_work(struct http_tails *tails)
 static void *feed(void *context)
 {
 	struct http_server *server = context;
+	priority_give_way();
 	while (wait_for_work(server->tails))
 		if (server->options.feed)
 			server->options.feed(server->options.route_context);

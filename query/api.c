@@ -34,6 +34,8 @@ static enum status write_answer(void *context, const void *bytes, size_t len)
 	if (!ask->begun)
 		http_response_begin(ask->response, 200, ask->content_type);
 	ask->begun = true;
+	for (size_t i = 0; i < ask->cli.reader_count; i++)
+		store_reader_park(ask->cli.readers[i]); /* the client may take long: the store does not grow for it */
 	return http_response_put(ask->response, bytes, len);
 }
 

@@ -1,5 +1,7 @@
 """Readers of a live store that stall or die: the collector must not pay for them."""
 
+import contextlib
+import http.client
 import json
 import os
 import signal
@@ -62,3 +64,24 @@ def test_a_reader_killed_while_reading_leaves_others_alone(daemon):
     daemon.stop()
     daemon.start()
     assert reading.pid not in reader_slots(daemon)
+
+
+def test_an_answer_that_nobody_takes_keeps_no_pages_of_the_collector(daemon):
+    count = 20_000  # of 2 KB: more than sockets hold
+    for start in range(0, count, 1000):
+        daemon.accept([ledgerlib.tool_call(id=f"call-{i}", request={"text": "x" * 2000})
+                       for i in range(start, start + 1000)])
+    connection = http.client.HTTPConnection(*daemon.http_address(), timeout=ledgerlib.WAIT_SECONDS)
+
+    def snapshots():
+        return reader_slots(daemon).get(daemon.pid, [])
+
+    with contextlib.closing(connection):
+        connection.request("GET", "/api/v1/export")
+        answer = connection.getresponse()
+        ledgerlib.wait_until(lambda: snapshots() and set(snapshots()) == {NO_SNAPSHOT},
+                             "the stalled query has let its snapshot go")
+        fill(daemon, count, 1000)
+        events = [json.loads(line) for line in answer.read().splitlines()]
+    ids = [event["id"] for event in events if event["kind"] == "tool_call"]
+    assert ids == [f"call-{i}" for i in range(len(ids))] and len(ids) >= count

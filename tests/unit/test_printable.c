@@ -169,6 +169,19 @@ static void test_any_bytes_give_one_safe_line(void **state)
 	}
 }
 
+static void test_utf8_is_told_from_what_is_not(void **state)
+{
+	static const char *const good[] = {
+		"", "plain", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"};
+	static const char *const bad[] = {"\xff", "\xc3", "a\x80", "\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80",
+		"\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80", "\xe2\x82"};
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(printable_is_utf8(text_of(good[i])));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(printable_is_utf8(text_of(bad[i])));
+}
+
 int main(void)
 {
 	buf_init(&out, 1 << 20);
@@ -184,6 +197,7 @@ int main(void)
 		cmocka_unit_test(test_logfmt_quotes_where_needed),
 		cmocka_unit_test(test_csv_neutralises_formulas),
 		cmocka_unit_test(test_any_bytes_give_one_safe_line),
+		cmocka_unit_test(test_utf8_is_told_from_what_is_not),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	buf_finish(&out);

@@ -69,6 +69,34 @@ static void a_token_of_the_file_is_found_with_what_it_may(void **state)
 	tokens_destroy(&tokens);
 }
 
+static void a_token_is_the_same_only_with_the_same_rights(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *line;
+		bool same;
+	} lines[] = {
+		{DIGEST_OF_ABC " gateway read acme,beta\n", true},
+		{"# moved\n\n" DIGEST_OF_ABC " renamed read acme,beta\n", true},
+		{DIGEST_OF_ABC " gateway read acme\n", false},
+		{DIGEST_OF_ABC " gateway read acme,gamma\n", false},
+		{DIGEST_OF_ABC " gateway read *\n", false},
+		{DIGEST_OF_ABC " gateway ingest acme,beta\n", false},
+		{"# gone\n", false},
+	};
+	struct tokens *before = NULL;
+	struct error error = {0};
+	assert_int_equal(load(lines[0].line, &before, &error), STATUS_OK);
+	const struct token *token = tokens_find(before, TEXT("abc"));
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct tokens *after = NULL;
+		assert_int_equal(load(lines[i].line, &after, &error), STATUS_OK);
+		assert_int_equal(tokens_have(after, token), lines[i].same);
+		tokens_destroy(&after);
+	}
+	tokens_destroy(&before);
+}
+
 static void a_created_token_is_found_by_its_line(void **state)
 {
 	(void)state;
@@ -159,6 +187,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FILE_TEST(a_token_of_the_file_is_found_with_what_it_may),
+		FILE_TEST(a_token_is_the_same_only_with_the_same_rights),
 		FILE_TEST(a_created_token_is_found_by_its_line),
 		FILE_TEST(admin_may_do_everything_for_all_tenants),
 		FILE_TEST(bad_lines_are_refused_by_number_without_being_shown),
