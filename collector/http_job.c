@@ -204,8 +204,9 @@ static enum status add_parameter(struct http_job *job, struct text name, struct 
 /* name=value&…, where + is a space. */
 static enum status add_form(struct http_job *job, struct buf *form, const char **why)
 {
-	for (char *plus = form->at; plus && (plus = memchr(plus, '+', form->len - (size_t)(plus - form->at)));)
-		*plus = ' ';
+	for (size_t i = 0; i < form->len; i++)
+		if (form->at[i] == '+')
+			form->at[i] = ' ';
 	enum status status = STATUS_OK;
 	for (size_t at = 0; at < form->len && status == STATUS_OK;) {
 		const char *end = memchr(form->at + at, '&', form->len - at);

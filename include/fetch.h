@@ -38,7 +38,11 @@ enum status fetch_get(struct fetch *fetch, const char *path, fetch_take *take, v
 	struct error *error) MUST_CHECK;
 
 /* The same for a form: its parameters are in the body, name=value&…, escaped. */
-enum status fetch_post_form(struct fetch *fetch, const char *path, struct text form, fetch_take *take, void *context,
+struct fetch_form {
+	const char *path;
+	struct text fields;
+};
+enum status fetch_post_form(struct fetch *fetch, const struct fetch_form *form, fetch_take *take, void *context,
 	unsigned *http_status, struct error *error) MUST_CHECK;
 
 /* Appends text so that it may stand in a path or as a parameter's value. */

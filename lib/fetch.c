@@ -238,12 +238,12 @@ enum status fetch_get(struct fetch *fetch, const char *path, fetch_take *take, v
 	return take_answer(&request, path, NULL, http_status, error);
 }
 
-enum status fetch_post_form(struct fetch *fetch, const char *path, struct text form, fetch_take *take, void *context,
+enum status fetch_post_form(struct fetch *fetch, const struct fetch_form *form, fetch_take *take, void *context,
 	unsigned *http_status, struct error *error)
 {
 	struct request request = {.fetch = fetch, .take = take, .context = context};
-	set_body(fetch, form); /* curl says itself that it is a form */
-	return take_answer(&request, path, "Expect:", http_status, error);
+	set_body(fetch, form->fields); /* curl says itself that it is a form */
+	return take_answer(&request, form->path, "Expect:", http_status, error);
 }
 
 void fetch_put_escaped(struct buf *out, struct text text)

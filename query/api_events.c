@@ -95,7 +95,7 @@ enum status ask_put_events(struct ask *ask)
 	struct scan scan = {.coverage = &coverage};
 	struct filter filter;
 	struct cursor_key key;
-	struct cursor cursor;
+	struct cursor cursor = {.backward = false};
 	if (limit->given && (limit->number == 0 || limit->number > PAGE_LIMIT_MAX))
 		return error_set(
 			&cli->error, STATUS_INVALID, "limit needs a whole number from 1 to %d", PAGE_LIMIT_MAX);

@@ -125,7 +125,7 @@ enum status ask_send(struct fetch *fetch, const struct buf *question, fetch_take
 	/* The target ends where the parameters began. */
 	struct text form = {question->at + target + 1, question->len - target - 2};
 	question->at[target] = 0;
-	return fetch_post_form(fetch, question->at, form, answer, context, http_status, error);
+	return fetch_post_form(fetch, &(struct fetch_form){question->at, form}, answer, context, http_status, error);
 }
 
 enum exit_code cli_ask(struct cli *cli, const char *verb)

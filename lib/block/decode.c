@@ -236,7 +236,7 @@ static bool may_hold(enum form form, const struct phrase *phrase)
 		return false;
 	for (size_t k = 0; k < phrase->count; k++)
 		for (size_t i = 0; i < phrase->words[k].text.len && !phrase->words[k].glob; i++)
-			if (memchr(letters, phrase->words[k].text.at[i], strlen(letters)) == NULL)
+			if (phrase->words[k].text.at[i] == 0 || strchr(letters, phrase->words[k].text.at[i]) == NULL)
 				return false;
 	return true;
 }

@@ -260,6 +260,8 @@ static bool same_rights(const struct token *a, const struct token *b)
 {
 	bool same = a->scopes == b->scopes && a->tenant_count == b->tenant_count &&
 		    (a->tenants == NULL) == (b->tenants == NULL);
+	if (a->tenants == NULL || b->tenants == NULL)
+		return same;
 	for (size_t i = 0; same && i < a->tenant_count; i++)
 		same = text_equal(a->tenants[i], b->tenants[i]);
 	return same;

@@ -75,6 +75,15 @@ static bool is_word_byte(char c)
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c < 0;
 }
 
+static struct text lower_case(struct text text, struct arena *arena)
+{
+	char *to = arena_alloc(arena, text.len + 1);
+	assert_non_null(to);
+	for (size_t i = 0; i < text.len; i++)
+		to[i] = (char)tolower((unsigned char)text.at[i]);
+	return (struct text){to, text.len};
+}
+
 /* The words of a text, lower case, in the arena; returns how many. */
 static size_t cut_words(struct text text, struct arena *arena, struct text *words, size_t max)
 {
@@ -83,12 +92,8 @@ static size_t cut_words(struct text text, struct arena *arena, struct text *word
 		size_t end = at;
 		while (end < text.len && is_word_byte(text.at[end]))
 			end++;
-		if (end > at) {
-			struct text copy = arena_copy(arena, (struct text){text.at + at, end - at});
-			for (size_t i = 0; i < copy.len; i++)
-				((char *)(uintptr_t)copy.at)[i] = (char)tolower((unsigned char)copy.at[i]);
-			words[count++] = copy;
-		}
+		if (end > at)
+			words[count++] = lower_case((struct text){text.at + at, end - at}, arena);
 		at = end + 1;
 	}
 	return count;
