@@ -147,8 +147,9 @@ int main(int argc, char **argv)
 	struct error error;
 	(void)signal(SIGPIPE, SIG_IGN);
 	keep_freed_memory();
+	static char version[] = "version";
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
-		argv = (char *[]){argv[0], (char[]){"version"}, NULL};
+		argv[1] = version;
 	enum status status = options_parse(&options, argc, argv, &error);
 	if (status != STATUS_OK)
 		return misuse(&error);
