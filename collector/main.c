@@ -183,7 +183,11 @@ static enum status start_http(struct daemon *daemon, struct error *error)
 		.context = daemon,
 	};
 	options.route_count = query_api_routes(&options.routes);
-	return http_server_create(&daemon->http, &options, error);
+	/* A reload may be asked for before this returns: it must find the server. */
+	pthread_mutex_lock(&daemon->reload_lock);
+	enum status status = http_server_create(&daemon->http, &options, error);
+	pthread_mutex_unlock(&daemon->reload_lock);
+	return status;
 }
 
 static enum status start_query(struct daemon *daemon, struct error *error)
