@@ -170,15 +170,18 @@ static bool read_run(struct text run, struct address *address)
 		run.len--;
 	if (address_read(run, address))
 		return true;
-	const char *colon = memrchr(run.at, ':', run.len);
-	size_t len = colon ? (size_t)(colon - run.at) : run.len;
-	struct text v4 = {run.at, len};
-	return colon && memchr(run.at, ':', len) == NULL && address_read(v4, address);
+	size_t len = 0; /* up to its first colon, which must be its only one */
+	while (len < run.len && run.at[len] != ':')
+		len++;
+	for (size_t at = len + 1; at < run.len; at++)
+		if (run.at[at] == ':')
+			return false;
+	return len < run.len && address_read((struct text){run.at, len}, address);
 }
 
 bool address_next(struct text text, size_t *at, struct address *address)
 {
-	while (*at < text.len) {
+	while (text.at && *at < text.len) {
 		size_t start = *at;
 		if (!is_of_address(text.at[start])) {
 			(*at)++;
