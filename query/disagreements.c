@@ -142,7 +142,8 @@ static int by_time(const void *a, const void *b)
 static enum status write_told(struct search *search, size_t skipped)
 {
 	enum status status = STATUS_OK;
-	qsort(search->told, search->count, sizeof(search->told[0]), by_time);
+	if (search->count > 0)
+		qsort(search->told, search->count, sizeof(search->told[0]), by_time);
 	for (size_t i = skipped; i < search->count && status == STATUS_OK; i++, search->found++)
 		status = put_told(search, &search->told[i]);
 	search->count = 0;
