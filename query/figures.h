@@ -16,6 +16,22 @@
 
 enum { FIGURES_COLUMNS_MAX = 64, FIGURES_LISTED_MAX = 20 };
 
+#define COLUMN_COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
+
+/* Values that several verbs group by, see struct tally_value. */
+#define VALUE_TENANT                                                                                                   \
+	{                                                                                                              \
+		.fields = { FIELD_TENANT, FIELD_INGEST_TENANT }                                                        \
+	}
+#define VALUE_PRINCIPAL                                                                                                \
+	{                                                                                                              \
+		.fields = { FIELD_USER_ID, FIELD_WORKLOAD_ID, FIELD_OAUTH_CLIENT_ID }                                  \
+	}
+#define VALUE(field)                                                                                                   \
+	{                                                                                                              \
+		.fields = { field }                                                                                    \
+	}
+
 /* What a column shows of a group. */
 enum figure {
 	FIGURE_KEY,       /* the key `index` */

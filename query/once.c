@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "columns.h"
 #include "crypto.h"
 #include "rank.h"
 
@@ -29,13 +30,6 @@ struct reports {
 		request;
 };
 
-static enum status read_column(struct block *block, unsigned field, struct column *column)
-{
-	*column = (struct column){.rows = 0};
-	enum status status = block_column(block, field, column);
-	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-}
-
 static enum status read_reports(struct block *block, struct reports *reports)
 {
 	const struct {
@@ -57,7 +51,7 @@ static enum status read_reports(struct block *block, struct reports *reports)
 		{FIELD_REQUEST_ID, &reports->request},
 	};
 	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
-		enum status status = read_column(block, columns[i].field, columns[i].column);
+		enum status status = column_read(block, columns[i].field, columns[i].column);
 		if (status != STATUS_OK)
 			return status;
 	}

@@ -2,17 +2,6 @@
 
 #include <stdlib.h>
 
-static int by_who_and_start(const void *a, const void *b)
-{
-	const struct tally_group *first = *(struct tally_group *const *)a;
-	const struct tally_group *second = *(struct tally_group *const *)b;
-	int order = session_compare_who(first, second);
-	if (order != 0)
-		return order;
-	return tally_moment_before(&first->first, &second->first) ? -1
-								  : tally_moment_before(&second->first, &first->first);
-}
-
 static enum status list_inferred(struct session_pairs *pairs)
 {
 	size_t count = 0;
@@ -24,7 +13,7 @@ static enum status list_inferred(struct session_pairs *pairs)
 		if (session_unit_key(groups[i]) == SESSION_KEY_HALF_HOUR)
 			pairs->inferred[pairs->inferred_count++] = groups[i];
 	if (pairs->inferred_count > 1)
-		qsort(pairs->inferred, pairs->inferred_count, sizeof(struct tally_group *), by_who_and_start);
+		qsort(pairs->inferred, pairs->inferred_count, sizeof(struct tally_group *), session_by_who_and_start);
 	return STATUS_OK;
 }
 

@@ -78,7 +78,7 @@ int session_compare_who(const struct tally_group *a, const struct tally_group *b
 	return order;
 }
 
-static int by_who_and_start(const void *a, const void *b)
+int session_by_who_and_start(const void *a, const void *b)
 {
 	const struct tally_group *first = *(struct tally_group *const *)a;
 	const struct tally_group *second = *(struct tally_group *const *)b;
@@ -96,7 +96,7 @@ static enum status join_half_hours(struct tally *units, struct tally_group **gro
 	const struct tally_group *start = NULL;
 	int64_t busy_until = 0;
 	if (count > 0)
-		qsort(groups, count, sizeof(struct tally_group *), by_who_and_start);
+		qsort(groups, count, sizeof(struct tally_group *), session_by_who_and_start);
 	for (size_t i = 0; i < count && status == STATUS_OK; i++) {
 		int64_t idle = 0;
 		bool joins = start && session_compare_who(start, groups[i]) == 0 &&

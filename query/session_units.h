@@ -33,5 +33,7 @@ enum status session_units_join(struct counting *counting) MUST_CHECK;
 unsigned session_unit_key(const struct tally_group *group);
 /* Order by tenant, user, OAuth client, client program and server. */
 int session_compare_who(const struct tally_group *a, const struct tally_group *b);
+/* The same, then by start; of pointers to groups, for qsort. */
+int session_by_who_and_start(const void *a, const void *b);
 
 #endif

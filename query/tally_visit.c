@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "columns.h"
 #include "once.h"
 #include "rank.h"
 #include "tally_inner.h"
@@ -41,13 +42,6 @@ static enum status work_of(struct tally *tally, struct tally_work **work)
 
 /* --- reading --- */
 
-static enum status read_column(struct block *block, unsigned field, struct column *column)
-{
-	*column = (struct column){0};
-	enum status status = block_column(block, field, column);
-	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-}
-
 static enum status read_one(struct block *block, unsigned field, struct arena *arena, struct tally_codes *codes)
 {
 	struct tally_value value = {.fields = {(uint8_t)field}};
@@ -58,7 +52,7 @@ static enum status read_sizes(struct block *block, enum payload payload, unsigne
 {
 	enum status status = block_payload_lengths(block, payload, &sizes->stored);
 	if (status == STATUS_OK || status == STATUS_NOT_FOUND)
-		status = read_column(block, sent_field, &sizes->sent);
+		status = column_read(block, sent_field, &sizes->sent);
 	return status;
 }
 
@@ -66,17 +60,17 @@ static enum status read_figures(const struct tally_spec *spec, struct block *blo
 {
 	enum status status = STATUS_OK;
 	if (spec->durations)
-		status = read_column(block, FIELD_DURATION_NS, &columns->duration);
+		status = column_read(block, FIELD_DURATION_NS, &columns->duration);
 	if (spec->bytes && status == STATUS_OK)
 		status = read_sizes(block, PAYLOAD_REQUEST, FIELD_REQUEST_SIZE, &columns->request);
 	if (spec->bytes && status == STATUS_OK)
 		status = read_sizes(block, PAYLOAD_RESPONSE, FIELD_RESPONSE_SIZE, &columns->response);
 	if (spec->times && status == STATUS_OK)
-		status = read_column(block, FIELD_DURATION_NS, &columns->duration);
+		status = column_read(block, FIELD_DURATION_NS, &columns->duration);
 	if ((spec->times || spec->sample_count > 0) && status == STATUS_OK)
-		status = read_column(block, FIELD_TIME, &columns->time);
+		status = column_read(block, FIELD_TIME, &columns->time);
 	if ((spec->times || spec->sample_count > 0) && status == STATUS_OK)
-		status = read_column(block, FIELD_RECV_TIME, &columns->recv_time);
+		status = column_read(block, FIELD_RECV_TIME, &columns->recv_time);
 	return status;
 }
 

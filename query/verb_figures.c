@@ -3,16 +3,6 @@
 
 enum { FIGURES_LIMIT = 100 };
 
-#define COLUMN_COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
-
-#define VALUE_TENANT                                                                                                   \
-	{                                                                                                              \
-		.fields = { FIELD_TENANT, FIELD_INGEST_TENANT }                                                        \
-	}
-#define VALUE_PRINCIPAL                                                                                                \
-	{                                                                                                              \
-		.fields = { FIELD_USER_ID, FIELD_WORKLOAD_ID, FIELD_OAUTH_CLIENT_ID }                                  \
-	}
 #define VALUE_EFFECT                                                                                                   \
 	{                                                                                                              \
 		.fields = { FIELD_MARKS_EFFECT, FIELD_EFFECT }                                                         \
@@ -24,10 +14,6 @@ enum { FIGURES_LIMIT = 100 };
 #define VALUE_PEER                                                                                                     \
 	{                                                                                                              \
 		.fields = {FIELD_NET_PEER}, .host = true                                                               \
-	}
-#define VALUE(field)                                                                                                   \
-	{                                                                                                              \
-		.fields = { field }                                                                                    \
 	}
 /* The names of tools, of events about tools: a resource or a prompt has a name, too. */
 #define VALUE_TOOL                                                                                                     \

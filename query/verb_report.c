@@ -6,25 +6,12 @@
 #include "json.h"
 #include "timestamp.h"
 
-#define PERIOD_NS             (30 * NS_PER_DAY)
-#define COLUMN_COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
+#define PERIOD_NS (30 * NS_PER_DAY)
 
 enum { ROWS_OF_A_SECTION = 10, UNUSED_LIMIT = 100, CREDENTIALS_LIMIT = 100 };
 
 static const char period_note[] = "The report is of 30 days, up to now or to --until; --since says otherwise.";
 
-#define VALUE_TENANT                                                                                                   \
-	{                                                                                                              \
-		.fields = { FIELD_TENANT, FIELD_INGEST_TENANT }                                                        \
-	}
-#define VALUE_PRINCIPAL                                                                                                \
-	{                                                                                                              \
-		.fields = { FIELD_USER_ID, FIELD_WORKLOAD_ID, FIELD_OAUTH_CLIENT_ID }                                  \
-	}
-#define VALUE(field)                                                                                                   \
-	{                                                                                                              \
-		.fields = { field }                                                                                    \
-	}
 #define TOOL_CALLS "kind:tool_call ( action:tools/call OR -action:* )"
 
 struct section {

@@ -81,13 +81,19 @@ enum status payload_walk_render(struct block *block, struct payload_walk *walk)
 	return status;
 }
 
+/* One more than the entry at a column's next place; 0: there is none. */
+static uint32_t next_code(const struct raw_texts *texts, uint32_t *next)
+{
+	if (*next >= texts->places)
+		return 0;
+	uint32_t place = (*next)++;
+	return texts->codes ? texts->codes[place] : place + 1;
+}
+
 /* The entry at a column's next place. */
 static bool take(const struct raw_texts *texts, const struct text *entries, uint32_t *next, struct text *text)
 {
-	if (entries == NULL || *next >= texts->places)
-		return false;
-	uint32_t place = (*next)++;
-	uint32_t code = texts->codes ? texts->codes[place] : place + 1;
+	uint32_t code = entries ? next_code(texts, next) : 0;
 	if (code == 0)
 		return false;
 	*text = entries[code - 1];
@@ -167,10 +173,7 @@ const uint32_t *payload_walk_templates(const struct payload_walk *walk, struct a
 /* The length of the entry at a column's next place. */
 static bool measure(const struct raw_texts *texts, uint32_t *next, uint64_t *length)
 {
-	if (texts->lengths == NULL || *next >= texts->places)
-		return false;
-	uint32_t place = (*next)++;
-	uint32_t code = texts->codes ? texts->codes[place] : place + 1;
+	uint32_t code = texts->lengths ? next_code(texts, next) : 0;
 	if (code == 0)
 		return false;
 	*length += texts->lengths[code - 1];
