@@ -180,7 +180,8 @@ static int compare_ranges(const void *a, const void *b)
 static void join_ranges(struct indicators *made)
 {
 	size_t kept = 0;
-	qsort(made->ranges, made->range_count, sizeof(*made->ranges), compare_ranges);
+	if (made->range_count > 0)
+		qsort(made->ranges, made->range_count, sizeof(*made->ranges), compare_ranges);
 	for (size_t i = 0; i < made->range_count; i++) {
 		struct address_range *last = kept > 0 ? &made->ranges[kept - 1] : NULL;
 		bool inside = last && compare_addresses(&made->ranges[i].last, &last->last) <= 0;

@@ -73,7 +73,8 @@ static enum status collect(struct differ *differ, struct text json, enum naming 
 			return STATUS_NO_MEMORY;
 		items->items[items->count] = item;
 	}
-	qsort(items->items, items->count, sizeof(struct item), by_name);
+	if (items->count > 0)
+		qsort(items->items, items->count, sizeof(struct item), by_name);
 	return STATUS_OK;
 }
 

@@ -526,6 +526,8 @@ static int by_session(const void *a, const void *b)
 
 enum status timeline_group(struct timeline *timeline, bool sessions)
 {
+	if (timeline->count == 0)
+		return STATUS_OK;
 	spread_conversations(timeline, by_turn, offsetof(struct moment, turn_id));
 	spread_conversations(timeline, by_trace, offsetof(struct moment, trace_id));
 	if (sessions)

@@ -176,7 +176,8 @@ enum status ends_explain(struct timeline *timeline, const struct scan *scan, str
 	enum status status = collect_stops(&stops, scan, since, until, error);
 	if (status != STATUS_OK)
 		return status;
-	qsort(stops.stops, stops.count, sizeof(*stops.stops), by_server_and_time);
+	if (stops.count > 0)
+		qsort(stops.stops, stops.count, sizeof(*stops.stops), by_server_and_time);
 	for (size_t i = 0; i < timeline->count; i++) {
 		struct moment *moment = timeline->moments[i];
 		const struct stop *stop = has_no_end(moment) ? find_stop(&stops, moment) : NULL;
