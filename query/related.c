@@ -4,6 +4,7 @@
 
 #include "columns.h"
 #include "conditions.h"
+#include "phrase.h"
 #include "related_event.h"
 #include "timestamp.h"
 
@@ -191,7 +192,10 @@ static enum status ask_text(struct finder *finder, struct text words)
 	static const uint8_t request[] = {FIELD_REQUEST};
 	static const uint8_t response[] = {FIELD_RESPONSE};
 	struct arena *arena = &finder->related->arena;
-	size_t others = 0;
+	size_t others = 0, at = 0;
+	struct text word;
+	if (!words_next(words, &at, &word))
+		return error_set(finder->error, STATUS_INVALID, "there is no letter or digit to search for");
 	uint8_t *other_fields = arena_alloc(arena, filter_text_field_count);
 	for (size_t i = 0; other_fields && i < filter_text_field_count; i++)
 		if (filter_text_fields[i] != FIELD_REQUEST && filter_text_fields[i] != FIELD_RESPONSE)

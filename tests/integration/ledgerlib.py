@@ -10,6 +10,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ PROMETHEUS = ROOT / ".cache" / "prometheus" / "usr" / "bin"
 DAEMON = BUILD / "collector" / "mcpledgerd"
 CLI = BUILD / "query" / "mcpledger"
 
+NOBODY = 65534
 WAIT_SECONDS = 30
 STOP_SECONDS = 30
 
@@ -278,6 +280,19 @@ def run_cli(*arguments, status=0, stdin=None, env=None, timeout=120):
     if status is not None:
         assert done.returncode == status, f"{arguments} ended with {done.returncode}:\n{done.stderr.decode()}"
     return done
+
+
+def cli_of_nobody(folder):
+    """Runs the command line as a user who owns nothing, from a copy that this user can reach wherever the build is."""
+    program = shutil.copy(CLI, folder / "mcpledger")
+    nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+
+    def run(*arguments, status=0):
+        done = subprocess.run([str(program), *map(str, arguments)], capture_output=True, timeout=60, check=False,
+                              cwd=folder, env=clean_environment(), **nobody)
+        assert status is None or done.returncode == status, done.stderr
+        return done
+    return run
 
 
 def export_lines(*stores):

@@ -251,9 +251,8 @@ def test_who_may_only_read_a_live_store_is_told_what_to_do(make_daemon, tmp_path
             folder.chmod(0o755)
     to = tmp_path / "nobody"
     to.mkdir()
-    os.chown(to, 65534, 65534)
-    done = subprocess.run([str(ledgerlib.CLI), "backup", str(to), "--data", str(daemon.data)], user=65534, group=65534,
-                          extra_groups=[], capture_output=True, env=ledgerlib.clean_environment(), check=False)
+    os.chown(to, ledgerlib.NOBODY, ledgerlib.NOBODY)
+    done = ledgerlib.cli_of_nobody(tmp_path)("backup", to, "--data", daemon.data, status=None)
     # Nobody writes during it, so it is whole; were the store written, it would say so and fail.
     assert done.returncode in (0, 3), done
     if done.returncode == 3:

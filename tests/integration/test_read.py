@@ -4,7 +4,6 @@ import contextlib
 import csv
 import io
 import json
-import os
 import random
 import re
 import shutil
@@ -20,7 +19,6 @@ import pytest
 
 TENANTS = ("acme", "beta")
 CALLS = 60  # of each tenant
-NOBODY = 65534
 NS = 10**9
 COLLECTORS_MEMBERS = {"seq", "recv_time", "ingest", "verdict", "request_size", "response_size", "marks", "redaction",
                       "request_digest", "response_digest"}
@@ -407,19 +405,6 @@ def answers_of(store, run=ledgerlib.run_cli):
             (run("--data", store, *arguments, "--utc", status=None) for arguments in READING[:-3])]
 
 
-def cli_of_nobody(folder):
-    """Runs the command line as a user who owns nothing, from a copy that this user can reach wherever the build is."""
-    program = shutil.copy(ledgerlib.CLI, folder / "mcpledger")
-
-    def run(*arguments, status=0):
-        done = subprocess.run([str(program), *map(str, arguments)], capture_output=True, timeout=60, check=False,
-                              cwd=folder, env=ledgerlib.clean_environment(),
-                              **({"user": NOBODY} if os.geteuid() == 0 else {}))
-        assert status is None or done.returncode == status, done.stderr
-        return done
-    return run
-
-
 def test_a_copy_gives_the_same_answers(stopped, tmp_path):
     here = answers_of(stopped)
     assert [code for code, _, _ in here].count(0) > 10
@@ -448,7 +433,7 @@ def test_a_directory_that_may_only_be_read_gives_the_same_answers(stopped):
         for path in copy.rglob("*"):
             path.chmod(0o555 if path.is_dir() else 0o444)
         copy.chmod(0o555)
-        run_cli_as_nobody = cli_of_nobody(folder)
+        run_cli_as_nobody = ledgerlib.cli_of_nobody(folder)
         before = sorted(path.name for path in copy.iterdir())
         assert answers_of(copy, run_cli_as_nobody) == answers_of(stopped)
         assert sorted(path.name for path in copy.iterdir()) == before

@@ -217,6 +217,11 @@ def test_hostile_text_stays_in_its_cell(make_daemon):
     assert related(daemon.data, "a")[3]["relations"][0] == "passed_on"
 
 
+def test_a_text_without_a_word_is_refused(demo):
+    done = ledgerlib.run_cli("related", "\x1b...", "--data", demo[0], status=2)
+    assert b"there is no letter or digit to search for" in done.stderr
+
+
 def test_nearness_is_five_minutes_from_start_and_end(make_daemon):
     daemon = make_daemon()
     start = 1_795_168_800 * NS
