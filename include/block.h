@@ -108,6 +108,11 @@ struct column {
 /* STATUS_NOT_FOUND: no row has the field; STATUS_DAMAGED; STATUS_NO_MEMORY. FIELD_SEQ and, in a part, RECV_TIME work. */
 enum status block_column(struct block *block, unsigned field, struct column *column) MUST_CHECK;
 /*
+ * Whether some event has just this text in a field, as far as that is cheap to know: ids are compared without making
+ * texts of them.  true: perhaps.
+ */
+enum status block_may_have_text(struct block *block, unsigned field, struct text text, bool *may) MUST_CHECK;
+/*
  * The length of each row's payload, 0 where it has none, without making the texts; *lengths lives until block_close.
  * STATUS_NOT_FOUND: no row has it; STATUS_DAMAGED; STATUS_NO_MEMORY.
  */
@@ -130,6 +135,11 @@ struct payload_search {
  */
 enum status block_search_payload(struct block *block, enum payload payload, const struct payload_search *search,
 	const uint64_t *rows, uint64_t *found) MUST_CHECK;
+/*
+ * Says before block_event which events it will be asked for (bits), so that no others are made where these are few.  Each
+ * can still be asked for.  For a whole block: only the first call counts.
+ */
+void block_expect(struct block *block, const uint64_t *rows);
 /* Fills all fields of one event (FIELD_SEQ too).  Views live until block_close. */
 enum status block_event(struct block *block, uint32_t row, struct event *event) MUST_CHECK;
 /*

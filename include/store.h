@@ -135,7 +135,7 @@ enum status store_reader_state(struct store_reader *reader, const char *name, st
  * before the seq asked for (tail chunks that were sealed meanwhile): leave out its rows that were met before, then each
  * seq is met once or, pruned, not at all.  STATUS_DAMAGED: unit is filled but for bytes, so that one can go on behind it
  * (a whole segment that cannot be read is one unit; count 0: the newest one, how much it held is not known).
- * A sealed unit without a summary has a damaged one: read the block.
+ * Summaries are not checked (summary_open does).  A sealed unit without a summary has lost it: read the block.
  */
 struct store_unit {
 	uint64_t first_seq;
@@ -153,7 +153,7 @@ struct store_unit {
  */
 enum status store_reader_unit(struct store_reader *reader, uint64_t seq, bool backward, struct store_unit *unit,
 	struct error *error) MUST_CHECK;
-/* Only the summary is read (bytes stay empty): to decide whether the unit is worth reading. */
+/* Only the summary is read (bytes stay empty), and lives until the next peek: is the unit worth reading? */
 enum status store_reader_peek(struct store_reader *reader, uint64_t seq, bool backward, struct store_unit *unit,
 	struct error *error) MUST_CHECK;
 /* A payload of a segment, unpacked into the arena. STATUS_NOT_FOUND, STATUS_DAMAGED. */

@@ -118,13 +118,42 @@ static void match_numbers(
 	}
 }
 
+/* Whether only texts that are equal to one of the values, as they stand, are wanted, and no row need be known to have one. */
+static bool is_exact(const struct condition *condition, unsigned field)
+{
+	enum field_type type = field_info(field)->type;
+	bool exact = condition->type == CONDITION_FIELD && !condition->first_present &&
+		     (type == FIELD_TYPE_TEXT || type == FIELD_TYPE_ID);
+	for (size_t i = 0; i < condition->value_count && exact; i++) {
+		const struct wanted *value = &condition->values[i];
+		exact = !value->glob && !value->ranged && value->addresses == NULL && value->regex == NULL;
+	}
+	return exact;
+}
+
+/* Asked before the rows are: few blocks whose summary does not rule an id out have it. */
+static enum status is_possible(
+	const struct match *match, const struct condition *condition, unsigned field, bool *possible)
+{
+	enum status status = STATUS_OK;
+	*possible = !is_exact(condition, field);
+	for (size_t i = 0; i < condition->value_count && !*possible && status == STATUS_OK; i++)
+		status = block_may_have_text(match->block, field, condition->values[i].text, possible);
+	return status;
+}
+
 static enum status match_field(struct match *match, const struct condition *condition, unsigned field,
 	const uint64_t *candidates, struct hits *hits)
 {
 	struct column column;
+	bool possible = true;
 	if (payload_of(field) != PAYLOAD_COUNT)
 		return match_payload(match, condition, payload_of(field), candidates, hits->found);
-	enum status status = block_column(match->block, field, &column);
+	enum status status = is_possible(match, condition, field, &possible);
+	if (status == STATUS_OK && !possible)
+		return STATUS_OK;
+	if (status == STATUS_OK)
+		status = block_column(match->block, field, &column);
 	if (status == STATUS_NOT_FOUND)
 		return STATUS_OK;
 	if (status != STATUS_OK)

@@ -19,11 +19,27 @@ struct reading {
 	struct event event;
 };
 
+/* Only these events of the block are made. */
+static void expect(const struct reading *reading, const struct scan_place *scan_place, struct block *block)
+{
+	uint64_t rows[ROW_WORDS_MAX] = {0};
+	uint64_t first = block_first_seq(block);
+	for (size_t i = reading->at; i < reading->count; i++) {
+		const struct place *place = &reading->places[i];
+		if (place->store != scan_place->store || place->seq >= first + block_count(block))
+			break;
+		if (place->seq >= first)
+			rows[(place->seq - first) / 64] |= UINT64_C(1) << ((place->seq - first) % 64);
+	}
+	block_expect(block, rows);
+}
+
 static enum status read_block(
 	void *context, const struct scan_place *scan_place, struct block *block, const uint64_t rows[ROW_WORDS_MAX])
 {
 	struct reading *reading = context;
 	uint64_t first = block_first_seq(block);
+	expect(reading, scan_place, block);
 	for (; reading->at < reading->count; reading->at++) {
 		const struct place *place = &reading->places[reading->at];
 		if (place->store != scan_place->store || place->seq >= first + block_count(block))

@@ -559,6 +559,7 @@ static enum status visit_events(
 	struct event_visit *each = context;
 	bool backward = each->scan->backward;
 	uint32_t row = backward ? BLOCK_ROWS_MAX - 1 : 0;
+	block_expect(block, rows);
 	while (backward ? row_previous(rows, &row) : row_next(rows, &row)) {
 		enum status status = block_event(block, row, &each->event);
 		if (status == STATUS_OK)

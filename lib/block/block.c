@@ -6,6 +6,7 @@
 #include "rows.h"
 
 enum { ARENA_BYTES_MAX = 512 * 1024 * 1024, RENDERED_BYTES_MAX = 2 * BLOCK_RAW_BYTES_MAX, WORD_BITS = 64 };
+enum { PICKED_SHARE = 8 }; /* of a block's events, at most one in so many is made alone */
 
 static enum status index_columns(struct block *block)
 {
@@ -105,8 +106,11 @@ void block_close(struct block **block)
 {
 	if (*block == NULL)
 		return;
-	for (unsigned i = 0; i < PAYLOAD_COUNT; i++)
+	for (unsigned i = 0; i < PAYLOAD_COUNT; i++) {
 		buf_finish(&(*block)->rendered[i]);
+		if ((*block)->pick)
+			buf_finish(&(*block)->pick->rendered[i]);
+	}
 	arena_finish(&(*block)->arena);
 	free(*block);
 	*block = NULL;
@@ -158,70 +162,95 @@ enum status block_stored_rows(struct block *block, enum order order, const uint3
 	if (block->stored_rows == NULL) {
 		uint32_t *next = arena_calloc(&block->arena, (size_t)block->group_count + 2, sizeof(*next));
 		uint32_t *made = arena_alloc(&block->arena, ((size_t)block->image.rows + 1) * sizeof(*made));
-		if (next == NULL || made == NULL)
+		uint32_t *places = arena_alloc(&block->arena, ((size_t)block->image.rows + 1) * sizeof(*places));
+		if (next == NULL || made == NULL || places == NULL)
 			return STATUS_NO_MEMORY;
 		for (uint32_t i = 0; i < block->image.rows; i++)
 			next[block->groups[i] + 1]++;
 		for (uint32_t group = 1; group <= block->group_count; group++)
 			next[group + 1] += next[group];
-		for (uint32_t i = 0; i < block->image.rows; i++)
-			made[next[block->groups[i]]++] = i;
+		for (uint32_t i = 0; i < block->image.rows; i++) {
+			places[i] = next[block->groups[i]]++;
+			made[places[i]] = i;
+		}
 		block->stored_rows = made;
+		block->stored_places = places;
 	}
 	*rows = block->stored_rows;
 	return STATUS_OK;
 }
 
-/* Brings codes from stored order to arrival order, live rows only. */
-static enum status arrange_codes(
-	struct block *block, enum order order, const struct raw_texts *raw, const uint32_t **codes)
+static struct row_list rows_of(const struct block *block, const struct pick *pick)
 {
-	uint32_t rows = block->image.rows;
-	uint32_t *made = arena_alloc(&block->arena, ((size_t)rows + 1) * sizeof(*made));
+	return pick ? pick->rows : (struct row_list){block->live_rows, block->live};
+}
+
+static uint32_t row_at(struct row_list rows, uint32_t i)
+{
+	return rows.list ? rows.list[i] : i;
+}
+
+/* Where a row of the image stands in a column of an order whose stored rows are there. */
+static uint32_t place_of(const struct block *block, enum order order, uint32_t row)
+{
+	return order == ORDER_ARRIVAL ? row : order == ORDER_GROUP ? block->groups[row] - 1 : block->stored_places[row];
+}
+
+/* Brings codes from stored order to that of rows. */
+static enum status arrange_codes(struct block *block, enum order order, const struct raw_texts *raw,
+	struct row_list rows, const uint32_t **codes)
+{
+	uint32_t *made = arena_alloc(&block->arena, ((size_t)rows.count + 1) * sizeof(*made));
 	const uint32_t *stored_rows = NULL;
 	if (made == NULL)
 		return STATUS_NO_MEMORY;
 	enum status status = block_stored_rows(block, order, &stored_rows);
 	if (status != STATUS_OK)
 		return status;
-	if (raw->places != (order == ORDER_GROUP ? block->group_count : rows))
+	if (raw->places != (order == ORDER_GROUP ? block->group_count : block->image.rows))
 		return STATUS_DAMAGED;
-	for (uint32_t i = 0; i < rows; i++) {
-		uint32_t place = order == ORDER_GROUP ? block->groups[i] - 1 : i;
-		uint32_t row = order == ORDER_GROUPED ? stored_rows[i] : i;
-		made[row] = raw->codes ? raw->codes[place] : place + 1;
+	for (uint32_t i = 0; i < rows.count; i++) {
+		uint32_t place = place_of(block, order, row_at(rows, i));
+		made[i] = raw->codes ? raw->codes[place] : place + 1;
 	}
-	if (block->live_rows)
-		for (uint32_t i = 0; i < block->live; i++)
-			made[i] = made[block->live_rows[i]];
 	*codes = made;
 	return STATUS_OK;
 }
 
-static enum status read_texts(struct block *block, const struct image_entry *entry, struct column *column)
+/* pick (may be NULL): only its entries are made. */
+static enum status read_texts(
+	struct block *block, const struct image_entry *entry, const struct pick *pick, struct column *column)
 {
 	struct raw_texts raw;
-	enum status status = decode_texts(entry, &block->arena, &raw);
+	struct row_list rows = rows_of(block, pick);
+	enum status status = decode_places(entry, &block->arena, &raw);
+	if (status == STATUS_OK)
+		status = arrange_codes(block, entry->column.order, &raw, rows, &column->codes);
 	if (status != STATUS_OK)
 		return status;
-	struct text *entries = arena_alloc(&block->arena, ((size_t)raw.entries + 1) * sizeof(*entries));
-	if (entries == NULL)
+	if (pick && !texts_want_none(&raw, &block->arena))
 		return STATUS_NO_MEMORY;
+	for (uint32_t i = 0; i < rows.count && pick; i++)
+		if (column->codes[i] > 0)
+			texts_want(&raw, column->codes[i] - 1);
+	status = decode_values(entry, &block->arena, &raw);
+	struct text *entries = arena_alloc(&block->arena, ((size_t)raw.entries + 1) * sizeof(*entries));
+	if (status != STATUS_OK || entries == NULL)
+		return status == STATUS_OK ? STATUS_NO_MEMORY : status;
 	entries[0] = (struct text){NULL, 0};
 	status = decode_entries(&raw, &block->arena, entries + 1);
-	if (status == STATUS_OK)
-		status = arrange_codes(block, entry->column.order, &raw, &column->codes);
 	column->entries = entries;
 	column->entry_count = raw.entries + 1;
 	return status;
 }
 
-static uint64_t *new_bits(struct block *block)
+static uint64_t *new_bits(struct block *block, uint32_t rows)
 {
-	return arena_calloc(&block->arena, (size_t)block->image.rows / WORD_BITS + 1, sizeof(uint64_t));
+	return arena_calloc(&block->arena, (size_t)rows / WORD_BITS + 1, sizeof(uint64_t));
 }
 
-static enum status read_numbers(struct block *block, const struct image_entry *entry, struct column *column)
+static enum status read_numbers(
+	struct block *block, const struct image_entry *entry, struct row_list rows, struct column *column)
 {
 	struct raw_numbers raw;
 	const uint32_t *stored_rows = NULL;
@@ -231,24 +260,14 @@ static enum status read_numbers(struct block *block, const struct image_entry *e
 		status = block_stored_rows(block, order, &stored_rows);
 	if (status != STATUS_OK)
 		return status;
-	uint32_t rows = block->image.rows;
-	if (raw.places != (order == ORDER_GROUP ? block->group_count : rows))
+	if (raw.places != (order == ORDER_GROUP ? block->group_count : block->image.rows))
 		return STATUS_DAMAGED;
-	int64_t *values = arena_calloc(&block->arena, (size_t)rows + 1, sizeof(*values));
-	uint64_t *present = new_bits(block);
+	int64_t *values = arena_calloc(&block->arena, (size_t)rows.count + 1, sizeof(*values));
+	uint64_t *present = new_bits(block, rows.count);
 	if (values == NULL || present == NULL)
 		return STATUS_NO_MEMORY;
-	uint32_t *position = NULL;
-	if (order == ORDER_GROUPED) {
-		position = arena_alloc(&block->arena, ((size_t)rows + 1) * sizeof(*position));
-		if (position == NULL)
-			return STATUS_NO_MEMORY;
-		for (uint32_t i = 0; i < rows; i++)
-			position[stored_rows[i]] = i;
-	}
-	for (uint32_t i = 0; i < block->live; i++) {
-		uint32_t row = block->live_rows ? block->live_rows[i] : i;
-		uint32_t place = order == ORDER_GROUP ? block->groups[row] - 1 : position ? position[row] : row;
+	for (uint32_t i = 0; i < rows.count; i++) {
+		uint32_t place = place_of(block, order, row_at(rows, i));
 		values[i] = raw.values[place];
 		uint64_t has = raw.present ? raw.present[place / WORD_BITS] >> (place % WORD_BITS) & 1 : 1;
 		present[i / WORD_BITS] |= has << (i % WORD_BITS);
@@ -258,15 +277,17 @@ static enum status read_numbers(struct block *block, const struct image_entry *e
 	return STATUS_OK;
 }
 
-/* A number every row has: seq, or the receive time of a part. */
-static enum status make_numbers(struct block *block, int64_t first, int64_t step, struct column *column)
+/* A number every row has: seq, or the receive time of a part.  step: from an event to the next. */
+static enum status make_numbers(
+	struct block *block, int64_t first, int64_t step, struct row_list rows, struct column *column)
 {
-	int64_t *values = arena_alloc(&block->arena, ((size_t)block->live + 1) * sizeof(*values));
-	uint64_t *present = new_bits(block);
+	int64_t *values = arena_alloc(&block->arena, ((size_t)rows.count + 1) * sizeof(*values));
+	uint64_t *present = new_bits(block, rows.count);
 	if (values == NULL || present == NULL)
 		return STATUS_NO_MEMORY;
-	for (uint32_t i = 0; i < block->live; i++) {
-		values[i] = first + step * (int64_t)i;
+	for (uint32_t i = 0; i < rows.count; i++) {
+		uint32_t event = block->live_rows ? i : row_at(rows, i);
+		values[i] = first + step * (int64_t)event;
 		present[i / WORD_BITS] |= UINT64_C(1) << (i % WORD_BITS);
 	}
 	column->numbers = values;
@@ -281,47 +302,66 @@ static enum status fetch_payload(struct block *block, const uint8_t *key, struct
 	return block->source.get(block->source.context, key, &block->arena, text);
 }
 
-/* Where each row's payload is: in the rendered bytes, or (reference != NULL) elsewhere. */
+/* Where the payload of each row (of a pick: of its rows) is: in the rendered bytes, or (reference != NULL) elsewhere. */
 struct place {
 	size_t start, end;
 	const char *reference;
 };
 
-static enum status render_rows(struct block *block, enum payload payload, struct place *places)
+/* rows: see block_stored_rows. */
+static enum status open_walk(struct block *block, enum payload payload, const struct pick *pick,
+	struct payload_walk *walk, const uint32_t **rows)
+{
+	enum status status =
+		pick ? payload_walk_open_places(block, payload, walk) : payload_walk_open(block, payload, walk);
+	if (status == STATUS_OK)
+		status = block_stored_rows(block, walk->order, rows);
+	if (pick == NULL)
+		return status == STATUS_OK ? payload_walk_render(block, walk) : status;
+	for (uint32_t i = 0; i < block->image.rows && status == STATUS_OK; i++)
+		status = payload_walk_pass(walk, walk->shapes.codes[i], pick->rank[*rows ? (*rows)[i] : i] > 0);
+	return status == STATUS_OK ? payload_walk_again(block, walk) : status;
+}
+
+static enum status render_rows(
+	struct block *block, enum payload payload, const struct pick *pick, struct buf *out, struct place *places)
 {
 	struct payload_walk walk;
 	const uint32_t *stored_rows = NULL;
-	struct buf *out = &block->rendered[payload];
-	enum status status = payload_walk_open(block, payload, &walk);
-	if (status == STATUS_OK)
-		status = payload_walk_render(block, &walk);
-	if (status == STATUS_OK)
-		status = block_stored_rows(block, walk.order, &stored_rows);
+	enum status status = open_walk(block, payload, pick, &walk, &stored_rows);
 	for (uint32_t i = 0; i < block->image.rows && status == STATUS_OK; i++) {
+		uint32_t row = stored_rows ? stored_rows[i] : i;
+		if (pick && pick->rank[row] == 0) {
+			status = payload_walk_pass(&walk, walk.shapes.codes[i], false);
+			continue;
+		}
 		struct place place = {out->len, 0, NULL};
 		uint32_t code = walk.shapes.codes[i];
 		if (code == PAYLOAD_CODE_REFERENCE && walk.reference_next < walk.reference_count)
 			place.reference = walk.keys.at + (size_t)walk.reference_next * SHA256_BYTES;
 		status = payload_walk_put(&walk, code, out, NULL, NULL);
 		place.end = out->len;
-		places[stored_rows ? stored_rows[i] : i] = place;
+		places[pick ? pick->rank[row] - 1 : row] = place;
 	}
 	return status;
 }
 
 /* Payloads that are kept elsewhere are fetched for all rows only when the whole column is asked for. */
-static enum status read_payload(struct block *block, enum payload payload, struct column *column)
+static enum status read_payload(struct block *block, enum payload payload, struct pick *pick, struct column *column)
 {
-	struct place *places = arena_calloc(&block->arena, (size_t)block->image.rows + 1, sizeof(*places));
-	struct text *entries = arena_calloc(&block->arena, (size_t)block->live + 1, sizeof(*entries));
-	uint32_t *codes = arena_calloc(&block->arena, (size_t)block->live + 1, sizeof(*codes));
+	struct buf *out = pick ? &pick->rendered[payload] : &block->rendered[payload];
+	struct row_list rows = rows_of(block, pick);
+	uint32_t place_count = pick ? rows.count : block->image.rows;
+	struct place *places = arena_calloc(&block->arena, (size_t)place_count + 1, sizeof(*places));
+	struct text *entries = arena_calloc(&block->arena, (size_t)rows.count + 1, sizeof(*entries));
+	uint32_t *codes = arena_calloc(&block->arena, (size_t)rows.count + 1, sizeof(*codes));
 	if (places == NULL || entries == NULL || codes == NULL)
 		return STATUS_NO_MEMORY;
-	enum status status = render_rows(block, payload, places);
+	enum status status = render_rows(block, payload, pick, out, places);
 	uint32_t count = 0;
-	for (uint32_t i = 0; i < block->live && status == STATUS_OK; i++) {
-		const struct place *place = &places[block->live_rows ? block->live_rows[i] : i];
-		struct text text = {block->rendered[payload].at + place->start, place->end - place->start};
+	for (uint32_t i = 0; i < rows.count && status == STATUS_OK; i++) {
+		const struct place *place = &places[pick ? i : row_at(rows, i)];
+		struct text text = {out->at + place->start, place->end - place->start};
 		if (place->reference)
 			text = (struct text){place->reference, 0};
 		else if (text.len == 0)
@@ -360,22 +400,24 @@ enum status block_payload_lengths(struct block *block, enum payload payload, con
 	return status;
 }
 
-static enum status load_column(struct block *block, unsigned field, struct column *column)
+static enum status load_column(struct block *block, unsigned field, struct pick *pick, struct column *column)
 {
 	enum field_type type = (enum field_type)field_types[field];
 	const struct image_entry *entry = block_entry(block, field, SUB_FIELD);
-	column->rows = block->live;
+	struct row_list rows = rows_of(block, pick);
+	column->rows = rows.count;
 	column->is_number = field_is_number(type);
 	if (field == FIELD_SEQ)
-		return make_numbers(block, (int64_t)block->first_seq, 1, column);
+		return make_numbers(block, (int64_t)block->first_seq, 1, rows, column);
 	if (entry == NULL)
-		return field == FIELD_RECV_TIME && block->is_part ? make_numbers(block, block->recv_time, 0, column)
-								  : STATUS_NOT_FOUND;
+		return field == FIELD_RECV_TIME && block->is_part
+			       ? make_numbers(block, block->recv_time, 0, rows, column)
+			       : STATUS_NOT_FOUND;
 	if (type == FIELD_TYPE_NONE)
 		return STATUS_NOT_FOUND; /* a field of a newer table */
 	if (type == FIELD_TYPE_PAYLOAD)
-		return read_payload(block, payload_of(field), column);
-	return column->is_number ? read_numbers(block, entry, column) : read_texts(block, entry, column);
+		return read_payload(block, payload_of(field), pick, column);
+	return column->is_number ? read_numbers(block, entry, rows, column) : read_texts(block, entry, pick, column);
 }
 
 /* The column with references not yet fetched (texts of length 0 that point to a key). */
@@ -385,7 +427,7 @@ static enum status ask_column(struct block *block, unsigned field, const struct 
 		return STATUS_NOT_FOUND;
 	if (block->state[field] == COLUMN_UNKNOWN) {
 		struct column made = {0};
-		enum status status = load_column(block, field, &made);
+		enum status status = load_column(block, field, NULL, &made);
 		if (status != STATUS_OK && status != STATUS_NOT_FOUND)
 			return status;
 		block->column[field] = made;
@@ -404,6 +446,17 @@ static enum status fetch_entry(struct block *block, const struct column *column,
 	return status == STATUS_OK && text->len == 0 ? STATUS_DAMAGED : status;
 }
 
+enum status block_may_have_text(struct block *block, unsigned field, struct text text, bool *may)
+{
+	const struct image_entry *entry = block_entry(block, field, SUB_FIELD);
+	enum field_type type = (enum field_type)field_types[field];
+	*may = entry != NULL;
+	if (entry == NULL || block->state[field] != COLUMN_UNKNOWN || type == FIELD_TYPE_NONE ||
+		type == FIELD_TYPE_PAYLOAD || field_is_number(type))
+		return STATUS_OK;
+	return decode_may_have(entry, text, &block->arena, may);
+}
+
 enum status block_column(struct block *block, unsigned field, struct column *column)
 {
 	const struct column *found = NULL;
@@ -419,26 +472,54 @@ enum status block_column(struct block *block, unsigned field, struct column *col
 }
 
 /* Asks for the columns of whole events, once. */
-static enum status list_fields(struct block *block)
+static enum status list_fields(struct block *block, bool picked)
 {
 	block->field_count = 0;
 	for (unsigned field = 1; field < FIELD_LIMIT; field++) {
 		const struct column *column = NULL;
 		if (block->first_entry[field] == 0 && field != FIELD_SEQ && field != FIELD_RECV_TIME)
 			continue;
-		enum status status = ask_column(block, field, &column);
+		enum status status = picked ? load_column(block, field, block->pick, &block->pick->column[field])
+					    : ask_column(block, field, &column);
 		if (status == STATUS_OK)
 			block->fields[block->field_count++] = (uint8_t)field;
 		else if (status != STATUS_NOT_FOUND)
 			return status;
 	}
-	block->listed = true;
+	*(picked ? &block->pick->listed : &block->listed) = true;
 	return STATUS_OK;
 }
 
-static enum status fill_field(struct block *block, uint32_t row, unsigned field, struct event *event)
+void block_expect(struct block *block, const uint64_t *rows)
 {
-	const struct column *column = &block->column[field];
+	uint32_t count = 0;
+	if (block->listed || block->pick || block->live_rows)
+		return;
+	for (uint32_t i = 0; i < block->live; i++)
+		count += is_wanted(rows, i);
+	if (count > block->live / PICKED_SHARE)
+		return;
+	struct pick *pick = arena_calloc(&block->arena, 1, sizeof(*pick));
+	uint32_t *rank = arena_calloc(&block->arena, (size_t)block->live + 1, sizeof(*rank));
+	uint32_t *list = arena_alloc(&block->arena, ((size_t)count + 1) * sizeof(*list));
+	if (pick == NULL || rank == NULL || list == NULL)
+		return; /* then all are made */
+	for (uint32_t i = 0, next = 0; i < block->live; i++) {
+		if (!is_wanted(rows, i))
+			continue;
+		list[next++] = i;
+		rank[i] = next;
+	}
+	for (unsigned i = 0; i < PAYLOAD_COUNT; i++)
+		buf_init(&pick->rendered[i], RENDERED_BYTES_MAX);
+	pick->rows = (struct row_list){list, count};
+	pick->rank = rank;
+	block->pick = pick;
+}
+
+static enum status fill_field(
+	struct block *block, const struct column *column, uint32_t row, unsigned field, struct event *event)
+{
 	if (column->is_number) {
 		if (column->present[row / WORD_BITS] >> (row % WORD_BITS) & 1)
 			event_set_number(event, field, column->numbers[row]);
@@ -461,9 +542,13 @@ enum status block_event(struct block *block, uint32_t row, struct event *event)
 		return STATUS_NOT_FOUND;
 	event_clear(event);
 	memset(event->payload, 0, sizeof(event->payload));
-	enum status status = block->listed ? STATUS_OK : list_fields(block);
+	bool picked = block->pick && block->pick->rank[row] > 0;
+	const struct column *columns = picked ? block->pick->column : block->column;
+	uint32_t at = picked ? block->pick->rank[row] - 1 : row;
+	bool listed = picked ? block->pick->listed : block->listed;
+	enum status status = listed ? STATUS_OK : list_fields(block, picked);
 	for (uint32_t i = 0; i < block->field_count && status == STATUS_OK; i++)
-		status = fill_field(block, row, block->fields[i], event);
+		status = fill_field(block, &columns[block->fields[i]], at, block->fields[i], event);
 	if (status != STATUS_OK)
 		return status;
 	event->kind = kind_find(event_text(event, FIELD_KIND));

@@ -148,7 +148,7 @@ static enum status at_end(const struct stream_cursor *cursor)
 	return cursor->next == cursor->entry->stream_count ? STATUS_OK : STATUS_DAMAGED;
 }
 
-enum status decode_texts(const struct image_entry *entry, struct arena *arena, struct raw_texts *raw)
+enum status decode_places(const struct image_entry *entry, struct arena *arena, struct raw_texts *raw)
 {
 	const struct image_column *column = &entry->column;
 	struct stream_cursor cursor = {.entry = entry, .arena = arena};
@@ -160,12 +160,19 @@ enum status decode_texts(const struct image_entry *entry, struct arena *arena, s
 		.entries = column->entries,
 	};
 	enum status status = get_map(&cursor, column, &raw->codes);
-	if (status != STATUS_OK)
-		return status;
+	raw->streams_read = cursor.next;
+	return status;
+}
+
+enum status decode_values(const struct image_entry *entry, struct arena *arena, struct raw_texts *raw)
+{
+	const struct image_column *column = &entry->column;
+	struct stream_cursor cursor = {.entry = entry, .arena = arena, .next = raw->streams_read};
+	enum status status = STATUS_OK;
 	if (column->form == FORM_TEXT || column->form == FORM_PATTERNS) {
 		raw->form = FORM_TEXT;
 		raw->kept = column->form == FORM_TEXT ? decode_kept(&cursor, column->entries)
-						      : patterns_get(&cursor, column->entries);
+						      : patterns_get(&cursor, column->entries, raw->wanted);
 		status = raw->kept ? STATUS_OK : failed(&cursor);
 	} else {
 		status = get_binary(&cursor, column, raw);
@@ -173,6 +180,32 @@ enum status decode_texts(const struct image_entry *entry, struct arena *arena, s
 			status = get_odd(&cursor, column, raw);
 	}
 	return status == STATUS_OK ? at_end(&cursor) : status;
+}
+
+enum status decode_may_have(const struct image_entry *entry, struct text text, struct arena *arena, bool *may)
+{
+	const struct image_column *column = &entry->column;
+	struct stream_cursor cursor = {.entry = entry, .arena = arena, .next = column->map == MAP_ALL ? 0 : 1};
+	struct raw_texts raw = {.form = (enum form)column->form, .width = column->width};
+	uint8_t wanted[FORM_WIDTH_MAX];
+	*may = true;
+	if (column->odd || column->form == FORM_TEXT || column->form == FORM_PATTERNS)
+		return STATUS_OK;
+	enum status status = get_binary(&cursor, column, &raw);
+	if (status != STATUS_OK)
+		return status;
+	*may = false;
+	if (!form_parse(raw.form, raw.width, text, wanted))
+		return STATUS_OK;
+	for (uint32_t i = 0; i < column->entries && !*may; i++)
+		*may = memcmp(raw.binary + (size_t)i * raw.width, wanted, raw.width) == 0;
+	return STATUS_OK;
+}
+
+enum status decode_texts(const struct image_entry *entry, struct arena *arena, struct raw_texts *raw)
+{
+	enum status status = decode_places(entry, arena, raw);
+	return status == STATUS_OK ? decode_values(entry, arena, raw) : status;
 }
 
 /* Of a form whose texts are made from binary; odd ones are not. */
@@ -219,13 +252,6 @@ enum status decode_lengths(const struct image_entry *entry, struct arena *arena,
 		raw->lengths = get_binary_lengths(&cursor, column);
 	}
 	return raw->lengths ? at_end(&cursor) : failed(&cursor);
-}
-
-enum status decode_places(const struct image_entry *entry, struct arena *arena, struct raw_texts *raw)
-{
-	struct stream_cursor cursor = {.entry = entry, .arena = arena};
-	*raw = (struct raw_texts){.places = entry->column.places, .entries = entry->column.entries};
-	return get_map(&cursor, &entry->column, &raw->codes);
 }
 
 /* Whether a text that is made from binary may hold a phrase: most are one word of few letters. */
@@ -324,6 +350,33 @@ enum status decode_shapes(const struct image_entry *entry, struct arena *arena, 
 	return raw->holes ? at_end(&cursor) : failed(&cursor);
 }
 
+bool texts_want_none(struct raw_texts *raw, struct arena *arena)
+{
+	raw->wanted = arena_calloc(arena, (size_t)raw->entries / WORD_BITS + 1, sizeof(*raw->wanted));
+	return raw->wanted != NULL;
+}
+
+void texts_want(struct raw_texts *raw, uint32_t entry)
+{
+	if (entry < raw->entries)
+		raw->wanted[entry / WORD_BITS] |= UINT64_C(1) << (entry % WORD_BITS);
+}
+
+static size_t count_wanted(const struct raw_texts *raw)
+{
+	size_t count = 0;
+	if (raw->wanted == NULL)
+		return raw->entries;
+	for (uint32_t i = 0; i < raw->entries; i += WORD_BITS)
+		count += (size_t)__builtin_popcountll(raw->wanted[i / WORD_BITS]);
+	return count;
+}
+
+bool texts_are_wanted(const struct raw_texts *raw)
+{
+	return count_wanted(raw) > 0;
+}
+
 enum status decode_entries(const struct raw_texts *raw, struct arena *arena, struct text *texts)
 {
 	if (raw->form == FORM_TEXT) {
@@ -333,10 +386,14 @@ enum status decode_entries(const struct raw_texts *raw, struct arena *arena, str
 	}
 	size_t length = form_length(raw->form, raw->width);
 	size_t room = length ? length : INT_CHARACTERS;
-	char *to = arena_alloc(arena, raw->entries * room + 1);
+	char *to = arena_alloc(arena, count_wanted(raw) * room + 1);
 	if (to == NULL)
 		return STATUS_NO_MEMORY;
 	for (uint32_t i = 0; i < raw->entries; i++) {
+		if (!is_wanted(raw->wanted, i)) {
+			texts[i] = (struct text){NULL, 0};
+			continue;
+		}
 		size_t len = form_render(raw->form, raw->width, raw->binary + (size_t)i * raw->width, to);
 		texts[i] = (struct text){to, len};
 		to += len;

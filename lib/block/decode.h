@@ -17,6 +17,8 @@ struct raw_texts {
 	const struct text *kept; /* the entries of FORM_TEXT, else the odd ones */
 	const uint32_t *odd;     /* which entries are odd, ascending */
 	uint32_t odd_count;
+	unsigned streams_read; /* by decode_places */
+	uint64_t *wanted;      /* bit per entry: what decode_values and decode_entries make; NULL: all */
 	/* Of the entries: from decode_lengths, which fills nothing else but the places. */
 	const uint32_t *lengths;
 };
@@ -37,8 +39,21 @@ struct raw_shapes {
 	const uint32_t *holes;       /* leaf column numbers */
 };
 
+static inline bool is_wanted(const uint64_t *wanted, uint32_t i)
+{
+	return wanted == NULL || (wanted[i / 64] >> (i % 64) & 1);
+}
+
+/* Between decode_places and decode_values: nothing is wanted (false: no memory), then one entry more. */
+bool texts_want_none(struct raw_texts *raw, struct arena *arena);
+void texts_want(struct raw_texts *raw, uint32_t entry);
+bool texts_are_wanted(const struct raw_texts *raw);
+
 /* All: STATUS_DAMAGED, STATUS_NO_MEMORY.  What is filled lives in the arena or in the image. */
 enum status decode_texts(const struct image_entry *entry, struct arena *arena, struct raw_texts *raw) MUST_CHECK;
+/* The two halves of decode_texts: which entry a place has, and the entries.  raw->wanted may be set between them. */
+enum status decode_places(const struct image_entry *entry, struct arena *arena, struct raw_texts *raw) MUST_CHECK;
+enum status decode_values(const struct image_entry *entry, struct arena *arena, struct raw_texts *raw) MUST_CHECK;
 enum status decode_lengths(const struct image_entry *entry, struct arena *arena, struct raw_texts *raw) MUST_CHECK;
 /*
  * Which entries of a column of texts hold a phrase, one byte each; *found = NULL: none does.  STATUS_UNSUPPORTED: they
@@ -46,13 +61,17 @@ enum status decode_lengths(const struct image_entry *entry, struct arena *arena,
  */
 enum status decode_phrase(const struct image_entry *entry, const struct phrase *phrase, struct arena *arena,
 	const uint8_t **found) MUST_CHECK;
-/* The part of raw that says which entry a place has. */
-enum status decode_places(const struct image_entry *entry, struct arena *arena, struct raw_texts *raw) MUST_CHECK;
 enum status decode_numbers(const struct image_entry *entry, struct arena *arena, struct raw_numbers *raw) MUST_CHECK;
 enum status decode_shapes(const struct image_entry *entry, struct arena *arena, struct raw_shapes *raw) MUST_CHECK;
+/*
+ * Whether a text is perhaps among the entries of a column of texts; surely where their form can be compared as it is
+ * stored.
+ */
+enum status decode_may_have(
+	const struct image_entry *entry, struct text text, struct arena *arena, bool *may) MUST_CHECK;
 /* count texts back to back: their lengths, then their bytes; NULL on failure. */
 const struct text *decode_kept(struct stream_cursor *cursor, uint32_t count);
-/* Renders all entries into texts[0..entries), which the arena must outlive. */
+/* Renders the entries that are wanted into texts[0..entries), which the arena must outlive; the others become empty. */
 enum status decode_entries(const struct raw_texts *raw, struct arena *arena, struct text *texts) MUST_CHECK;
 
 #endif

@@ -170,7 +170,7 @@ static enum status check_places(const struct payload_walk *walk, const struct sh
 			expected[walk->shapes.holes[k]] += count;
 	}
 	for (uint32_t i = 0; i < walk->leaf_count; i++)
-		if (expected[i] != (walk->leaf[i].open ? walk->leaf[i].texts.places : 0))
+		if (expected[i] != (walk->leaf[i].entry ? walk->leaf[i].texts.places : 0))
 			return STATUS_DAMAGED;
 	if (rows_of[PAYLOAD_CODE_RAW] != walk->raw.places || rows_of[PAYLOAD_CODE_REFERENCE] != walk->reference_count)
 		return STATUS_DAMAGED;
@@ -182,7 +182,7 @@ static enum status append_leaves(
 {
 	for (uint32_t i = 0; i < walk->leaf_count; i++) {
 		struct raw_texts *raw = &walk->leaf[i].texts;
-		if (!walk->leaf[i].open || raw->places == 0)
+		if (!walk->leaf[i].entry || raw->places == 0)
 			continue;
 		struct texts *texts = &columns->leaves[map->leaf[i] - 1];
 		struct mapping mapping;

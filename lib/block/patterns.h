@@ -31,8 +31,8 @@ bool patterns_make(const struct texts *texts, struct patterns *patterns);
 void patterns_finish(struct patterns *patterns);
 /* Puts the streams of a column's entries. */
 void patterns_put(struct image_writer *writer, const struct patterns *patterns);
-/* Reads them: count texts in the arena, NULL on failure (in cursor->status). */
-const struct text *patterns_get(struct stream_cursor *cursor, uint32_t count);
+/* Reads them: count texts in the arena, NULL on failure (in cursor->status).  wanted: see struct raw_texts. */
+const struct text *patterns_get(struct stream_cursor *cursor, uint32_t count, const uint64_t *wanted);
 /*
  * Which of count texts hold a phrase: one byte each in the arena, NULL where none does, or on failure.  *can_tell =
  * false: the texts are escaped, or the phrase is too long, and have to be looked at one by one.

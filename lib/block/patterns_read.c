@@ -13,6 +13,7 @@ struct reading {
 	const uint32_t *pattern_of;
 	const struct text *patterns, *words;
 	uint32_t pattern_count, word_count, count;
+	const uint64_t *wanted; /* see struct raw_texts */
 	struct layout layout;
 	const uint32_t *fixed;       /* per word hole: 0, or the code it always has */
 	const uint32_t **hole_words; /* per word hole: its texts' words, where they vary */
@@ -116,7 +117,9 @@ static enum status render_all(const struct reading *reading, struct text *texts)
 	for (uint32_t i = 0; i < reading->count; i++) {
 		uint32_t p = reading->pattern_of[i];
 		size_t start = out.len;
-		render(reading, p, turn[p]++, word_holes[p], number_holes[p], &out);
+		if (is_wanted(reading->wanted, i))
+			render(reading, p, turn[p], word_holes[p], number_holes[p], &out);
+		turn[p]++;
 		texts[i].len = out.len - start;
 	}
 	struct text all = {NULL, 0};
@@ -179,9 +182,9 @@ static enum status read_streams(struct reading *reading)
 	return status == STATUS_OK ? read_holes(reading) : status;
 }
 
-const struct text *patterns_get(struct stream_cursor *cursor, uint32_t count)
+const struct text *patterns_get(struct stream_cursor *cursor, uint32_t count, const uint64_t *wanted)
 {
-	struct reading reading = {.cursor = cursor, .count = count};
+	struct reading reading = {.cursor = cursor, .count = count, .wanted = wanted};
 	struct text *texts = arena_calloc(cursor->arena, (size_t)count + 1, sizeof(*texts));
 	enum status status = texts ? read_streams(&reading) : STATUS_NO_MEMORY;
 	if (status == STATUS_OK)

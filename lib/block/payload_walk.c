@@ -17,9 +17,9 @@ static enum status open_with(struct block *block, enum payload payload, decode_o
 	if (walk->shapes.rows != block->image.rows || entry->column.order == ORDER_GROUP)
 		return STATUS_DAMAGED;
 	walk->order = entry->column.order;
-	const struct image_entry *raw = block_entry(block, field, SUB_RAW);
-	if (raw)
-		status = decode(raw, &block->arena, &walk->raw);
+	walk->raw_entry = block_entry(block, field, SUB_RAW);
+	if (walk->raw_entry)
+		status = decode(walk->raw_entry, &block->arena, &walk->raw);
 	const struct image_entry *references = block_entry(block, field, SUB_REFERENCES);
 	if (references && status == STATUS_OK) {
 		struct stream_cursor cursor = {.entry = references, .arena = &block->arena};
@@ -46,7 +46,7 @@ static enum status open_with(struct block *block, enum payload payload, decode_o
 			continue;
 		struct leaf_walk *leaf = &walk->leaf[column->sub - SUB_LEAF_FIRST];
 		status = decode(&block->image.entry[i], &block->arena, &leaf->texts);
-		leaf->open = true;
+		leaf->entry = &block->image.entry[i];
 	}
 	return status;
 }
@@ -76,7 +76,7 @@ enum status payload_walk_render(struct block *block, struct payload_walk *walk)
 	if (walk->raw.places)
 		status = render_entries(block, &walk->raw, &walk->raw_entries);
 	for (uint32_t i = 0; i < walk->leaf_count && status == STATUS_OK; i++)
-		if (walk->leaf[i].open)
+		if (walk->leaf[i].entry)
 			status = render_entries(block, &walk->leaf[i].texts, &walk->leaf[i].entries);
 	return status;
 }
@@ -88,6 +88,61 @@ static uint32_t next_code(const struct raw_texts *texts, uint32_t *next)
 		return 0;
 	uint32_t place = (*next)++;
 	return texts->codes ? texts->codes[place] : place + 1;
+}
+
+/* --- some rows only --- */
+
+enum status payload_walk_open_places(struct block *block, enum payload payload, struct payload_walk *walk)
+{
+	enum status status = open_with(block, payload, decode_places, walk);
+	if (status != STATUS_OK)
+		return status;
+	bool made = texts_want_none(&walk->raw, &block->arena);
+	for (uint32_t i = 0; i < walk->leaf_count; i++)
+		made = made && texts_want_none(&walk->leaf[i].texts, &block->arena);
+	return made ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+static bool pass(struct raw_texts *texts, uint32_t *next, bool wanted)
+{
+	uint32_t code = next_code(texts, next);
+	if (code > 0 && wanted)
+		texts_want(texts, code - 1);
+	return code > 0;
+}
+
+enum status payload_walk_pass(struct payload_walk *walk, uint32_t code, bool wanted)
+{
+	bool whole = true;
+	if (code == PAYLOAD_CODE_REFERENCE)
+		return walk->reference_next++ < walk->reference_count ? STATUS_OK : STATUS_DAMAGED;
+	if (code == PAYLOAD_CODE_RAW)
+		return pass(&walk->raw, &walk->raw_next, wanted) ? STATUS_OK : STATUS_DAMAGED;
+	if (code < PAYLOAD_CODE_SHAPE)
+		return STATUS_OK;
+	uint32_t shape = code - PAYLOAD_CODE_SHAPE;
+	for (uint32_t k = walk->shapes.hole_starts[shape]; k < walk->shapes.hole_starts[shape + 1] && whole; k++) {
+		struct leaf_walk *leaf = &walk->leaf[walk->shapes.holes[k]];
+		whole = pass(&leaf->texts, &leaf->next, wanted);
+	}
+	return whole ? STATUS_OK : STATUS_DAMAGED;
+}
+
+enum status payload_walk_again(struct block *block, struct payload_walk *walk)
+{
+	enum status status = STATUS_OK;
+	walk->reference_next = walk->raw_next = 0;
+	if (walk->raw_entry)
+		status = decode_values(walk->raw_entry, &block->arena, &walk->raw);
+	for (uint32_t i = 0; i < walk->leaf_count && status == STATUS_OK; i++) {
+		struct leaf_walk *leaf = &walk->leaf[i];
+		leaf->next = 0;
+		if (leaf->entry && texts_are_wanted(&leaf->texts))
+			status = decode_values(leaf->entry, &block->arena, &leaf->texts);
+		else
+			leaf->entry = NULL;
+	}
+	return status == STATUS_OK ? payload_walk_render(block, walk) : status;
 }
 
 /* The entry at a column's next place. */

@@ -6,6 +6,21 @@
 
 enum { COLUMN_UNKNOWN, COLUMN_HERE, COLUMN_ABSENT };
 
+/* Rows of the image that columns are made of; list = NULL: the first `count` ones. */
+struct row_list {
+	const uint32_t *list;
+	uint32_t count;
+};
+
+/* A few events, of which columns are made that have only them. */
+struct pick {
+	struct row_list rows;
+	const uint32_t *rank; /* by row of the image: 1 + where it stands in `rows`; 0: not there */
+	bool listed;
+	struct column column[FIELD_LIMIT];
+	struct buf rendered[PAYLOAD_COUNT];
+};
+
 struct block {
 	struct arena arena;
 	struct image image;
@@ -21,9 +36,11 @@ struct block {
 	bool listed; /* `fields` holds the fields that some row has, all their columns are here */
 	uint8_t fields[FIELD_LIMIT];
 	uint32_t field_count;
+	struct pick *pick;                  /* the few events that will be asked for; NULL: any */
 	struct buf rendered[PAYLOAD_COUNT]; /* payload texts */
-	uint32_t *stored_rows;              /* grouped place -> row; made when first needed */
-	const uint32_t *groups;             /* per row: 1 + group */
+	uint32_t *stored_rows;              /* grouped place -> row, and back; made when first needed */
+	uint32_t *stored_places;
+	const uint32_t *groups; /* per row: 1 + group */
 	uint32_t group_count;
 };
 
@@ -34,6 +51,7 @@ const struct image_entry *block_entry(const struct block *block, unsigned field,
 struct payload_walk {
 	struct raw_shapes shapes;
 	enum order order;
+	const struct image_entry *raw_entry; /* payloads that have no shape; NULL: none */
 	struct raw_texts raw;
 	struct text *raw_entries;
 	uint32_t raw_next;
@@ -41,10 +59,10 @@ struct payload_walk {
 	const int64_t *sizes;
 	uint32_t reference_count, reference_next;
 	struct leaf_walk {
+		const struct image_entry *entry; /* NULL: none */
 		struct raw_texts texts;
 		struct text *entries;
 		uint32_t next;
-		bool open;
 	} * leaf;
 	uint32_t leaf_count;
 };
@@ -56,6 +74,13 @@ enum status payload_walk_measure(
 	struct payload_walk *walk, const uint32_t *template_lengths, uint32_t code, uint64_t *length) MUST_CHECK;
 /* By shape: the length of what is not a leaf, quotes of strings included.  NULL: no memory. */
 const uint32_t *payload_walk_templates(const struct payload_walk *walk, struct arena *arena);
+/*
+ * For some rows only: no values are decoded at first; a walk over all rows that says which are wanted makes the entries
+ * known that they need; and payload_walk_again decodes them and goes back to the first row.
+ */
+enum status payload_walk_open_places(struct block *block, enum payload payload, struct payload_walk *walk) MUST_CHECK;
+enum status payload_walk_pass(struct payload_walk *walk, uint32_t code, bool wanted) MUST_CHECK;
+enum status payload_walk_again(struct block *block, struct payload_walk *walk) MUST_CHECK;
 /* The leaves' texts are rendered once. */
 enum status payload_walk_render(struct block *block, struct payload_walk *walk) MUST_CHECK;
 /* Appends the payload of the next row in stored order; leaves (may be NULL, room for SHAPE_LEAVES_MAX) get where its

@@ -72,6 +72,12 @@ enum status env_get_at_or_after(
 enum status env_get_before(
 	struct env_txn *txn, enum env_db db, struct text key, struct text *found, struct text *value) MUST_CHECK;
 /*
+ * Reads a value that a read transaction gave from the file, not through the map: cheaper for what is looked at once here
+ * and there, because no pages have to be mapped for it.  to: value.len bytes.  On failure the map may still have it; and
+ * what was read is the value only if it says so itself, because a damaged page may lead to the wrong place.
+ */
+enum status env_read_value(struct env_txn *txn, struct text value, char *to) MUST_CHECK;
+/*
  * Lets go of the pages of a value that a read transaction gave; it is still readable: what is asked for again comes back
  * from the file.  Never of a value of a write transaction, which may lie in memory of its own.
  */

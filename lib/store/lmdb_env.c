@@ -499,6 +499,39 @@ enum status env_get_before(struct env_txn *txn, enum env_db db, struct text key,
 	return seek(txn, db, key, true, found, value);
 }
 
+/* Where the map begins, by a page that tells its number: LMDB itself does not say. */
+static bool find_map(struct env_txn *txn, uintptr_t *base)
+{
+	MDB_stat stat_now;
+	struct text head;
+	uint64_t page_number = 0;
+	if (mdb_env_stat(txn->env->lmdb, &stat_now) != 0 || env_get(txn, ENV_META, TEXT("head"), &head) != STATUS_OK)
+		return false;
+	uintptr_t page = (uintptr_t)head.at / stat_now.ms_psize * stat_now.ms_psize;
+	memcpy(&page_number, (const void *)page, sizeof(page_number));
+	*base = page - (uintptr_t)page_number * stat_now.ms_psize;
+	return true;
+}
+
+enum status env_read_value(struct env_txn *txn, struct text value, char *to)
+{
+	mdb_filehandle_t fd = -1;
+	uintptr_t base = 0;
+	assert(!txn->write);
+	if (mdb_env_get_fd(txn->env->lmdb, &fd) != 0 || !find_map(txn, &base) || (uintptr_t)value.at < base)
+		return STATUS_UNSUPPORTED;
+	off_t start = (off_t)((uintptr_t)value.at - base);
+	for (size_t done = 0; done < value.len;) {
+		ssize_t count = pread(fd, to + done, value.len - done, start + (off_t)done);
+		if (count == 0)
+			return STATUS_DAMAGED; /* the file is shorter than it says */
+		if (count < 0 && errno != EINTR)
+			return STATUS_IO;
+		done += count < 0 ? 0 : (size_t)count;
+	}
+	return STATUS_OK;
+}
+
 void env_drop_pages(struct text bytes)
 {
 	enum { PAGE_BYTES = 4096 };

@@ -370,6 +370,7 @@ static enum status open_reader(struct store_reader **out, const char *dir, struc
 	reader->dir = dir_copy;
 	reader->store = store;
 	arena_init(&reader->joined, JOINED_BYTES_MAX);
+	buf_init(&reader->peeked, JOINED_BYTES_MAX);
 	enum status status = find_identity(reader, error);
 	if (status != STATUS_OK) {
 		store_reader_close(&reader);
@@ -407,6 +408,7 @@ void store_reader_close(struct store_reader **reader_in_out)
 	free_list(reader, &reader->live);
 	free_list(reader, &reader->gone);
 	arena_finish(&reader->joined);
+	buf_finish(&reader->peeked);
 	free(reader->dir);
 	free(reader);
 	*reader_in_out = NULL;

@@ -33,6 +33,7 @@ struct store_reader {
 	struct reader_list live;               /* ascending */
 	struct reader_list gone;               /* pruned */
 	struct arena joined;                   /* values of several parts, and copies; until renew */
+	struct buf peeked;                     /* the summary that was looked at last */
 	struct text mapped[READER_MAPPED_MAX]; /* blocks given, in the map: their pages are let go at the next renew */
 	unsigned mapped_count;
 	uint64_t period; /* counts renews: what was used in this one must stay open */

@@ -312,15 +312,29 @@ static enum status read_part(struct text value, enum env_db db, unsigned number,
 	return STATUS_OK;
 }
 
-static enum status get_part(
-	struct env_txn *txn, enum env_db db, uint8_t *key, size_t key_len, unsigned number, struct part *part)
+static enum status fetch(struct env_txn *txn, struct text *value, struct buf *fetched)
+{
+	buf_clear(fetched);
+	char *to = buf_reserve(fetched, value->len);
+	enum status status = to ? env_read_value(txn, *value, to) : buf_status(fetched);
+	*value = (struct text){to, value->len};
+	return status;
+}
+
+/* fetched: see struct segment_reading. */
+static enum status get_part(struct env_txn *txn, enum env_db db, uint8_t *key, size_t key_len, unsigned number,
+	struct buf *fetched, struct part *part)
 {
 	struct text value;
 	put_be(key + (db == ENV_PAYLOAD ? PAYLOAD_DIGEST_BYTES : 8), number, 2);
 	enum status status = env_get(txn, db, text_at(key, key_len), &value);
 	if (status == STATUS_NOT_FOUND && number > 0)
 		return STATUS_DAMAGED;
-	return status == STATUS_OK ? read_part(value, db, number, part) : status;
+	struct text mapped = value;
+	if (status == STATUS_OK && fetched && fetch(txn, &value, fetched) == STATUS_OK &&
+		read_part(value, db, number, part) == STATUS_OK && part->first_seq == get_be(key, 8))
+		return STATUS_OK;
+	return status == STATUS_OK ? read_part(mapped, db, number, part) : status;
 }
 
 static bool part_is_whole(const struct part *part)
@@ -331,7 +345,7 @@ static bool part_is_whole(const struct part *part)
 static enum status get_parts(struct env_txn *txn, enum env_db db, uint8_t *key, size_t key_len,
 	struct segment_reading reading, struct part *first)
 {
-	enum status status = get_part(txn, db, key, key_len, 0, first);
+	enum status status = get_part(txn, db, key, key_len, 0, reading.fetched, first);
 	if (status != STATUS_OK)
 		return status;
 	bool copy = reading.copy || first->parts > 1;
@@ -351,7 +365,7 @@ static enum status get_parts(struct env_txn *txn, enum env_db db, uint8_t *key, 
 			return STATUS_DAMAGED;
 		if (++number == first->parts)
 			break;
-		status = get_part(txn, db, key, key_len, number, &part);
+		status = get_part(txn, db, key, key_len, number, NULL, &part);
 		if (status != STATUS_OK)
 			return status;
 		if (part.bytes_whole != first->bytes_whole)
@@ -436,7 +450,7 @@ enum status segment_tail_recv_time(struct env_txn *txn, struct segment_unit unit
 	uint8_t key[UNIT_KEY_BYTES];
 	struct part part;
 	write_unit_key(key, unit);
-	enum status status = get_part(txn, ENV_TAIL, key, sizeof(key), 0, &part);
+	enum status status = get_part(txn, ENV_TAIL, key, sizeof(key), 0, NULL, &part);
 	if (status == STATUS_OK)
 		*recv_time = part.recv_time;
 	return status;
@@ -447,7 +461,7 @@ void segment_delete_tail(struct env_txn *txn, struct segment_unit unit, uint64_t
 	uint8_t key[UNIT_KEY_BYTES];
 	struct part part;
 	write_unit_key(key, unit);
-	enum status status = get_part(txn, ENV_TAIL, key, sizeof(key), 0, &part);
+	enum status status = get_part(txn, ENV_TAIL, key, sizeof(key), 0, NULL, &part);
 	if (status != STATUS_OK) {
 		env_txn_fail(txn, status == STATUS_NOT_FOUND ? STATUS_DAMAGED : status);
 		return;

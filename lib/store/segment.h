@@ -126,6 +126,8 @@ enum status segment_find_unit(
 /* Reads a unit.  check: also its checksum; copy: into the arena even if it is in one part. */
 struct segment_reading {
 	struct arena *arena;
+	struct buf
+		*fetched; /* first parts are read from the file into it (see env_read_value); NULL: through the map */
 	bool check, copy;
 	bool drop; /* the pages that were copied from; only in a read transaction, whose values lie in the map */
 };

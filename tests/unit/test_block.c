@@ -166,6 +166,80 @@ static void assert_events(struct block *block, struct event *const *events, size
 	free(event);
 }
 
+/* Few events are made alone, and all can be asked for still. */
+static void assert_expected_events(struct stage *stage, const struct payload_source *source)
+{
+	uint64_t rows[BLOCK_ROWS_MAX / 64] = {0};
+	struct event *event = malloc(sizeof(*event));
+	assert_non_null(event);
+	assert_int_equal(block_open(buf_text(&stage->image), &stage->block, NULL), STATUS_OK);
+	if (source)
+		block_set_payload_source(stage->block, *source);
+	for (unsigned i = 0; i < stage->count / 20; i++) {
+		size_t row = sample_below(&stage->sample, stage->count);
+		rows[row / 64] |= UINT64_C(1) << row % 64;
+	}
+	block_expect(stage->block, rows);
+	for (int expected = 1; expected >= 0; expected--) {
+		for (size_t i = 0; i < stage->count; i++) {
+			if ((int)(rows[i / 64] >> i % 64 & 1) != expected)
+				continue;
+			assert_int_equal(block_event(stage->block, (uint32_t)i, event), STATUS_OK);
+			assert_int_equal(event->value[FIELD_SEQ].number, FIRST_SEQ + i);
+			assert_string_equal(sample_difference(stage->events[i], event), "");
+		}
+	}
+	block_close(&stage->block);
+	free(event);
+}
+
+/* No text that some event has is said to be nowhere, and an id that none has is. */
+static void assert_texts_are_possible(struct stage *stage)
+{
+	bool may = false;
+	assert_int_equal(block_open(buf_text(&stage->image), &stage->block, NULL), STATUS_OK);
+	for (unsigned field = 1; field < FIELD_LIMIT; field++) {
+		for (size_t i = 0; i < stage->count && !field_is_number(field_info(field)->type); i++) {
+			if (!event_has(stage->events[i], field) || payload_of(field) != PAYLOAD_COUNT)
+				continue;
+			struct text text = event_text(stage->events[i], field);
+			assert_int_equal(block_may_have_text(stage->block, field, text, &may), STATUS_OK);
+			assert_true(may);
+		}
+	}
+	block_close(&stage->block);
+}
+
+static void an_id_that_no_event_has_is_ruled_out_without_its_texts(void **state)
+{
+	(void)state;
+	struct stage stage;
+	bool may = true;
+	char id[] = "00000000-0000-4000-8000-000000000000";
+	stage_fill(&stage, 0, false);
+	struct event *event = sample_event(&stage.sample, 0);
+	for (char digit = '0'; digit < '9'; digit++) {
+		id[0] = digit;
+		event_set_text(event, FIELD_ID, (struct text){id, sizeof(id) - 1});
+		assert_int_equal(rows_append(stage.rows, event), STATUS_OK);
+	}
+	assert_int_equal(block_encode(stage.rows, BLOCK_SEALED, FIRST_SEQ, filter_key, &stage.image, NULL), STATUS_OK);
+	assert_int_equal(block_open(buf_text(&stage.image), &stage.block, NULL), STATUS_OK);
+	const struct {
+		const char *text;
+		bool may;
+	} asked[] = {{"80000000-0000-4000-8000-000000000000", true}, {"90000000-0000-4000-8000-000000000000", false},
+		{"80000000-0000-4000-8000-00000000000", false}, {"8", false}, {"", false}};
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		struct text text = {asked[i].text, strlen(asked[i].text)};
+		assert_int_equal(block_may_have_text(stage.block, FIELD_ID, text, &may), STATUS_OK);
+		assert_int_equal(may, asked[i].may);
+	}
+	assert_int_equal(block_may_have_text(stage.block, FIELD_TASK_ID, TEXT("x"), &may), STATUS_OK);
+	assert_false(may);
+	stage_close(&stage);
+}
+
 static void sealed_round_trip(void **state)
 {
 	(void)state;
@@ -180,6 +254,9 @@ static void sealed_round_trip(void **state)
 	assert_int_equal(block_open(buf_text(&stage.image), &stage.block, NULL), STATUS_OK);
 	assert_int_equal(block_first_seq(stage.block), FIRST_SEQ);
 	assert_events(stage.block, stage.events, stage.count);
+	block_close(&stage.block);
+	assert_expected_events(&stage, NULL);
+	assert_texts_are_possible(&stage);
 	buf_finish(&summary);
 	stage_close(&stage);
 }
@@ -317,6 +394,8 @@ static void large_payloads_are_kept_outside_once(void **state)
 	block_set_payload_source(stage.block, (struct payload_source){get_payload, &store});
 	assert_events(stage.block, stage.events, stage.count);
 	assert_true(store.asked > 0);
+	block_close(&stage.block);
+	assert_expected_events(&stage, &(struct payload_source){get_payload, &store});
 	stage_close(&stage);
 }
 
@@ -420,6 +499,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sealed_round_trip),
+		cmocka_unit_test(an_id_that_no_event_has_is_ruled_out_without_its_texts),
 		cmocka_unit_test(parts_go_through_the_tail_into_a_block),
 		cmocka_unit_test(rows_can_be_used_again_after_clear),
 		cmocka_unit_test(large_payloads_are_kept_outside_once),
