@@ -5,6 +5,7 @@
 
 #include "conditions.h"
 #include "crypto.h"
+#include "places.h"
 
 enum { ARENA_BYTES_MAX = 192 * 1024 * 1024, TEXTS_BYTES_MAX = 128 * 1024 * 1024, SAME_TEXT_WITHIN = 64 };
 
@@ -117,22 +118,78 @@ static struct text keep_definition(struct definitions *definitions, const struct
 	return arena_copy(&definitions->arena, definition);
 }
 
+/* Announcements that the words take, in the order of the scans. */
+struct announcing {
+	struct definitions *definitions;
+	bool all;
+	struct place *places; /* owned */
+	size_t count, room, next;
+};
+
+/* Whether the announcement that is met now is among them. */
+static bool take(struct announcing *announcing, size_t store, uint64_t seq)
+{
+	const struct place *next = &announcing->places[announcing->next];
+	if (announcing->all)
+		return true;
+	if (announcing->next == announcing->count || next->store != store || next->seq != seq)
+		return false;
+	announcing->next++;
+	return true;
+}
+
+static enum status note_taken(
+	void *context, const struct scan_place *place, struct block *block, const uint64_t rows[ROW_WORDS_MAX])
+{
+	struct announcing *announcing = context;
+	for (uint32_t row = 0; row_next(rows, &row); row++) {
+		if (!grow((void **)&announcing->places, &announcing->room, announcing->count, sizeof(struct place)))
+			return STATUS_NO_MEMORY;
+		announcing->places[announcing->count++] =
+			(struct place){.store = place->store, .seq = block_first_seq(block) + row};
+	}
+	return STATUS_OK;
+}
+
+/* Servers announce the same at each start: that is noted at once, and takes no room. */
+static bool is_known(struct tool *tool, const struct event *event, bool taken)
+{
+	struct version *last = tool->count > 0 ? tool->versions[tool->count - 1] : NULL;
+	struct text digest = event_text(event, FIELD_NEW_DIGEST);
+	if (last == NULL || digest.len == 0 || event_time(event) < last->last || last->definition.len == 0 ||
+		!text_equal(last->digest, digest) || text_equal(last->op, text_of(removed)) ||
+		text_equal(event_text(event, FIELD_OP), text_of(removed)))
+		return false;
+	last->again++;
+	last->last = event_time(event);
+	last->taken = last->taken || taken;
+	return true;
+}
+
 static enum status add_version(void *context, const struct scan_place *place, const struct event *event)
 {
-	struct definitions *definitions = context;
+	struct announcing *announcing = context;
+	struct definitions *definitions = announcing->definitions;
+	bool taken = take(announcing, place->store, (uint64_t)event->value[FIELD_SEQ].number);
 	const struct text key[3] = {
 		event_tenant(event), event_text(event, FIELD_SERVER_NAME), event_text(event, FIELD_TARGET_NAME)};
-	bool full = definitions->version_count == DEFINITION_VERSIONS_MAX;
-	struct tool *tool = full ? NULL : definitions_tool(definitions, key, true, &full);
-	struct version *version = tool ? arena_calloc(&definitions->arena, 1, sizeof(*version)) : NULL;
+	bool crowded = definitions->version_count == DEFINITION_VERSIONS_MAX;
+	bool full = false;
+	struct tool *tool = definitions_tool(definitions, key, !crowded, &full);
+	if (tool)
+		tool->taken = tool->taken || taken;
+	if (tool && is_known(tool, event, taken))
+		return STATUS_OK;
+	struct version *version = tool && !crowded ? arena_calloc(&definitions->arena, 1, sizeof(*version)) : NULL;
 	if (version == NULL || !grow((void **)&tool->versions, &tool->room, tool->count, sizeof(struct version *))) {
 		definitions->coverage.more = true;
-		return full ? STATUS_LIMIT : STATUS_NO_MEMORY;
+		return full || crowded ? STATUS_LIMIT : STATUS_NO_MEMORY;
 	}
 	char buffer[96];
 	version->seq = (uint64_t)event->value[FIELD_SEQ].number;
 	version->time = event_time(event);
 	version->last = version->time;
+	version->taken = taken;
 	version->id = arena_copy(&definitions->arena, event_id(event, place->store_id, buffer));
 	keep_fields(definitions, event, version);
 	compute_digest(definitions, version, event_text(event, FIELD_DEFINITION));
@@ -177,8 +234,9 @@ static enum status fold_versions(struct definitions *definitions, struct tool *t
 		struct version *version = tool->versions[i];
 		struct version *before = kept > 0 ? tool->versions[kept - 1] : NULL;
 		if (before && is_same(before, version)) {
-			before->again++;
-			before->last = version->time;
+			before->again += version->again + 1;
+			before->last = version->last;
+			before->taken = before->taken || version->taken;
 			if (before->definition.len == 0)
 				before->definition = version->definition;
 		} else {
@@ -223,17 +281,27 @@ static enum status scan_versions(
 {
 	static const uint8_t kind[] = {FIELD_KIND};
 	struct arena *arena = &definitions->arena;
-	struct condition *both = condition_group(arena, CONDITION_AND);
-	both = condition_add(both, condition_exact(arena, kind, 1, TEXT("tool_definition")));
+	struct condition *announced = condition_exact(arena, kind, 1, TEXT("tool_definition"));
+	struct condition *both = condition_add(condition_group(arena, CONDITION_AND), announced);
 	both = condition_add(both, condition_copy(arena, words->root));
 	if (both == NULL)
 		return STATUS_NO_MEMORY;
+	struct announcing announcing = {.definitions = definitions, .all = words->root->type == CONDITION_ALL};
 	struct filter filter = {.root = both};
+	struct coverage ignored = {0};
 	struct scan versions = *scan;
 	versions.since = INT64_MIN; /* what was in force then was announced before */
 	versions.filter = &filter;
+	versions.coverage = &ignored;
+	enum status status = announcing.all ? STATUS_OK : scan_run(&versions, note_taken, &announcing, error);
+	struct condition alone = *announced;
+	alone.next = NULL;
+	filter.root = &alone;
 	versions.coverage = &definitions->coverage;
-	return scan_events(&versions, add_version, definitions, error);
+	if (status == STATUS_OK)
+		status = scan_events(&versions, add_version, &announcing, error);
+	free(announcing.places);
+	return status;
 }
 
 enum status definitions_collect(

@@ -25,6 +25,7 @@ struct version {
 	bool computed;  /* the event has no digest: it is that of the definition's bytes */
 	uint64_t again; /* how often the same one was announced again */
 	int64_t last;   /* and when for the last time */
+	bool taken;     /* the words take an announcement of it, or a call that saw it */
 	/* What calls say. */
 	uint64_t calls, failed; /* failed: errors, and calls refused as invalid */
 	uint64_t late;          /* of the calls, those after the next version was announced */
@@ -35,6 +36,7 @@ struct version {
 /* A digest that calls name and nobody announced. */
 struct unknown_digest {
 	struct text digest;
+	bool taken;
 	uint64_t calls, failed, first_seq;
 	int64_t first, last;
 };
@@ -48,6 +50,7 @@ struct tool {
 	size_t unknown_count;
 	uint64_t unknown_more;
 	uint64_t undigested; /* calls that name no digest, before the first version */
+	bool taken;          /* something of it is */
 	struct tool *next;   /* in its slot */
 };
 
@@ -62,8 +65,9 @@ struct definitions {
 };
 
 /*
- * Collects the versions that the filter takes (tool_definition events; it may be that of every event), announced before
- * scan->until, and the calls of these tools in scan's range.  scan has no filter of its own.
+ * Collects all versions that were announced before scan->until, marks what the words take of them and of the calls, and
+ * counts the calls of these tools in scan's range.  The words choose what is told; what they do not take still counts as
+ * announced, or as what stood before.  scan has no filter of its own.
  */
 enum status definitions_collect(struct definitions **definitions, const struct scan *scan, const struct filter *words,
 	struct error *error) MUST_CHECK;

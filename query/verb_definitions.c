@@ -59,21 +59,26 @@ static enum status add_history(struct rows_of *rows, const struct tool *tool, in
 	enum status status = STATUS_OK;
 	for (size_t i = 0; i < tool->count && status == STATUS_OK; i++) {
 		int64_t until = i + 1 < tool->count ? tool->versions[i + 1]->time : INT64_MAX;
-		if (until > since || tool->versions[i]->calls > 0)
+		if (tool->versions[i]->taken && (until > since || tool->versions[i]->calls > 0))
 			status = add_row(rows, (struct row){.tool = tool,
 						       .version = tool->versions[i],
 						       .before = i > 0 ? tool->versions[i - 1] : NULL,
 						       .until = until});
 	}
+	bool announced = false;
+	for (size_t i = 0; i < tool->count; i++)
+		announced = announced || tool->versions[i]->taken;
 	for (size_t i = 0; i < tool->unknown_count && status == STATUS_OK; i++)
-		status = add_row(rows, (struct row){.tool = tool, .unknown = &tool->unknown[i], .until = INT64_MAX});
+		if (announced || tool->unknown[i].taken)
+			status = add_row(
+				rows, (struct row){.tool = tool, .unknown = &tool->unknown[i], .until = INT64_MAX});
 	return status;
 }
 
 static enum status add_in_force(struct rows_of *rows, const struct tool *tool, int64_t as_of)
 {
 	size_t at = tool_version_at(tool, as_of);
-	if (at == tool->count || version_is_removal(tool->versions[at]))
+	if (at == tool->count || !tool->versions[at]->taken || version_is_removal(tool->versions[at]))
 		return STATUS_OK;
 	return add_row(rows, (struct row){.tool = tool,
 				     .version = tool->versions[at],

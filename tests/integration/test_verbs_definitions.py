@@ -99,6 +99,23 @@ def test_a_change_is_told_with_what_differs_and_what_it_broke(demo):
     assert 'parameter base added: {"type":"string"}' in table
 
 
+def test_words_choose_what_is_told_and_hide_no_announcement(demo):
+    """What the words leave out was announced all the same: it is what stood before, and no unknown digest."""
+    store, _ = demo
+    everything = {(item["server"], item["tool"], item["digest"]): item for item in ask(store)}
+    changed = {key for key, item in everything.items() if item["op"] == "changed"}
+    first = {key for key, item in everything.items() if item["op"] == "first_seen"}
+    assert changed and first
+    for words, expected in (("op:changed", changed), ("op:first_seen", first)):
+        items = {(item["server"], item["tool"], item["digest"]): item for item in ask(store, words)}
+        assert items == {key: everything[key] for key in expected}
+    # A call chooses the version that it saw.
+    server, tool, digest = sorted(changed)[0]
+    [item] = ask(store, f"target.definition_digest:{digest}")
+    assert item == everything[server, tool, digest]
+    assert item["before_failed_share"] is not None
+
+
 def test_as_of_shows_what_was_in_force(demo):
     store, events = demo
     versions = history(events)
