@@ -442,6 +442,15 @@ def injected_sessions(raw):
     return sorted({event["session_id"] for event in raw.agentdojo if holds(event.get("response"), INJECTION)})
 
 
+def injected_then_paid(raw):
+    told = {}
+    for event in raw.agentdojo:
+        if holds(event.get("response"), INJECTION):
+            told[event["session_id"]] = min(event["time"], told.get(event["session_id"], event["time"]))
+    return sorted({event["session_id"] for event in named(raw.agentdojo, "send_money")
+                   if event["time"] > told.get(event["session_id"], event["time"])})
+
+
 def money_to_the_attacker(raw):
     sent = [call for call in named(raw.agentdojo, "send_money") if at(call, "request.recipient") == IBAN]
     return groups((call | {"verdict": verdict(call)} for call in sent), "agent.name", "verdict")
@@ -469,9 +478,8 @@ QUESTIONS = (
     Question("Which calls could destroy something, and by whom?",
              "stats target.hints.destructive:true --by user,agent,server,tool", destructive, counts),
     Question("Which pieces of work read the secret file and wrote a comment that others read?",
-             f"sessions '( tool:read_text_file request.path:*{SECRET_FILE} ) OR tool:add_comment'", secret_and_outgoing,
-             lambda answer: sorted(item["id"] for item in answer["items"]
-                                   if {"read_text_file", "add_comment"} <= set(item["tools"]))),
+             f"sessions 'tool:read_text_file request.path:*{SECRET_FILE}' --and tool:add_comment", secret_and_outgoing,
+             lambda answer: sorted(item["id"] for item in answer["items"])),
     Question("Who uses create_refund, how well, since when?", "principals 'kind:tool_call tool:create_refund'",
              users_of_refund, columns("principal", "calls", "errors", "first_seen")),
     Question("Which servers and versions fail most, since when?",
@@ -509,6 +517,9 @@ QUESTIONS = (
              on_behalf, counts),
     Question("Which sessions were told to do something by what they read?",
              f"sessions 'response:\"{INJECTION}\"' --tenant agentdojo -n 0", injected_sessions,
+             lambda answer: sorted(item["id"] for item in answer["items"]), needs_agentdojo=True),
+    Question("In which of them did the agent then send money?",
+             f"sessions 'response:\"{INJECTION}\"' --then tool:send_money --tenant agentdojo -n 0", injected_then_paid,
              lambda answer: sorted(item["id"] for item in answer["items"]), needs_agentdojo=True),
     Question("Where did this account number come from, and to which calls was it passed on?",
              f"related {IBAN} --tenant agentdojo -n 0", lambda raw: passed_on(raw.agentdojo, IBAN),
