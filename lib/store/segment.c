@@ -312,29 +312,28 @@ static enum status read_part(struct text value, enum env_db db, unsigned number,
 	return STATUS_OK;
 }
 
-static enum status fetch(struct env_txn *txn, struct text *value, struct buf *fetched)
-{
-	buf_clear(fetched);
-	char *to = buf_reserve(fetched, value->len);
-	enum status status = to ? env_read_value(txn, *value, to) : buf_status(fetched);
-	*value = (struct text){to, value->len};
-	return status;
-}
-
-/* fetched: see struct segment_reading. */
-static enum status get_part(struct env_txn *txn, enum env_db db, uint8_t *key, size_t key_len, unsigned number,
-	struct buf *fetched, struct part *part)
+static enum status get_part(
+	struct env_txn *txn, enum env_db db, uint8_t *key, size_t key_len, unsigned number, struct part *part)
 {
 	struct text value;
 	put_be(key + (db == ENV_PAYLOAD ? PAYLOAD_DIGEST_BYTES : 8), number, 2);
 	enum status status = env_get(txn, db, text_at(key, key_len), &value);
 	if (status == STATUS_NOT_FOUND && number > 0)
 		return STATUS_DAMAGED;
-	struct text mapped = value;
-	if (status == STATUS_OK && fetched && fetch(txn, &value, fetched) == STATUS_OK &&
-		read_part(value, db, number, part) == STATUS_OK && part->first_seq == get_be(key, 8))
-		return STATUS_OK;
-	return status == STATUS_OK ? read_part(mapped, db, number, part) : status;
+	return status == STATUS_OK ? read_part(value, db, number, part) : status;
+}
+
+/* Part 0 of a unit, from the file; false: the map has to be asked. */
+static bool fetch_first(struct env_txn *txn, enum env_db db, uint8_t *key, struct buf *fetched, struct part *part)
+{
+	struct text value;
+	put_be(key + 8, 0, 2);
+	if (env_get(txn, db, text_at(key, UNIT_KEY_BYTES), &value) != STATUS_OK)
+		return false;
+	buf_clear(fetched);
+	char *to = buf_reserve(fetched, value.len);
+	return to && env_read_value(txn, value, to) == STATUS_OK &&
+	       read_part((struct text){to, value.len}, db, 0, part) == STATUS_OK && part->first_seq == get_be(key, 8);
 }
 
 static bool part_is_whole(const struct part *part)
@@ -345,7 +344,9 @@ static bool part_is_whole(const struct part *part)
 static enum status get_parts(struct env_txn *txn, enum env_db db, uint8_t *key, size_t key_len,
 	struct segment_reading reading, struct part *first)
 {
-	enum status status = get_part(txn, db, key, key_len, 0, reading.fetched, first);
+	enum status status = STATUS_OK;
+	if (reading.fetched == NULL || !fetch_first(txn, db, key, reading.fetched, first))
+		status = get_part(txn, db, key, key_len, 0, first);
 	if (status != STATUS_OK)
 		return status;
 	bool copy = reading.copy || first->parts > 1;
@@ -365,7 +366,7 @@ static enum status get_parts(struct env_txn *txn, enum env_db db, uint8_t *key, 
 			return STATUS_DAMAGED;
 		if (++number == first->parts)
 			break;
-		status = get_part(txn, db, key, key_len, number, NULL, &part);
+		status = get_part(txn, db, key, key_len, number, &part);
 		if (status != STATUS_OK)
 			return status;
 		if (part.bytes_whole != first->bytes_whole)
@@ -450,7 +451,7 @@ enum status segment_tail_recv_time(struct env_txn *txn, struct segment_unit unit
 	uint8_t key[UNIT_KEY_BYTES];
 	struct part part;
 	write_unit_key(key, unit);
-	enum status status = get_part(txn, ENV_TAIL, key, sizeof(key), 0, NULL, &part);
+	enum status status = get_part(txn, ENV_TAIL, key, sizeof(key), 0, &part);
 	if (status == STATUS_OK)
 		*recv_time = part.recv_time;
 	return status;
@@ -461,7 +462,7 @@ void segment_delete_tail(struct env_txn *txn, struct segment_unit unit, uint64_t
 	uint8_t key[UNIT_KEY_BYTES];
 	struct part part;
 	write_unit_key(key, unit);
-	enum status status = get_part(txn, ENV_TAIL, key, sizeof(key), 0, NULL, &part);
+	enum status status = get_part(txn, ENV_TAIL, key, sizeof(key), 0, &part);
 	if (status != STATUS_OK) {
 		env_txn_fail(txn, status == STATUS_NOT_FOUND ? STATUS_DAMAGED : status);
 		return;

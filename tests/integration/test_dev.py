@@ -23,7 +23,7 @@ def run_dev(*arguments, dev=DEV, env=None, command=()):
 def test_help_lists_the_verbs_and_a_wrong_verb_is_wrong_use():
     done = run_dev("--help")
     assert done.returncode == 0
-    for verb in ("up", "build", "test", "bench", "lint", "fuzz", "clean"):
+    for verb in ("up", "build", "test", "bench", "lint", "crash", "fuzz", "clean"):
         assert f"\n  {verb} " in done.stdout
     assert run_dev("upp").returncode == 2
 
@@ -51,14 +51,15 @@ def test_without_rights_it_prints_the_exact_command_and_exits_3(bare_machine):
 
 
 class Up:
-    """`./dev up` in a process group of its own, as a terminal would run it."""
+    """`./dev up` in a process group of its own, as a terminal would run it: Ctrl-C is not ignored, though we may."""
 
     def __init__(self, folder, **env):
         self.log = folder / "up.log"
         env = {"MCPLEDGER_STORE_DIR": str(folder / "store"), "MCPLEDGER_UDP_LISTEN": "127.0.0.1:0", **env}
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([str(DEV), "up"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env=ledgerlib.clean_environment(env), start_new_session=True)
+            self.process = subprocess.Popen(["env", "--default-signal=INT", str(DEV), "up"], stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log, env=ledgerlib.clean_environment(env),
+                                            start_new_session=True)
 
     def output(self):
         return self.log.read_text()
