@@ -3,6 +3,7 @@
 A test never sleeps: it waits for a counter of the daemon's own (`Daemon.wait_for`), a file or a line.
 """
 
+import base64
 import contextlib
 import gzip
 import http.client
@@ -309,6 +310,15 @@ def disk_bytes(folder):
 def tool_call(name="echo", **members):
     """The smallest useful event, with members of the caller's own."""
     return {"kind": "tool_call", "action": "tools/call", "target": {"type": "tool", "name": name}, **members}
+
+
+def noisy_event(rng, event_id):
+    """An event as JSON text, mostly random bytes, so that it is as large in the store; one in ten is large."""
+    size = rng.choice((10, 100, 3000)) if rng.random() < 0.9 else rng.randrange(17_000, 60_000)
+    blob = base64.b64encode(rng.randbytes(size)).decode()
+    event = tool_call(rng.choice(("read", "write", "list")), id=event_id, time=time.time_ns(),
+                                session_id=f"s{rng.randrange(50)}", request={"blob": blob, "n": rng.randrange(10**18)})
+    return json.dumps(event, indent=rng.choice((None, None, 0))).replace("\n", " ").encode()
 
 
 def one_of_every_kind():

@@ -4,7 +4,6 @@ The checker keeps its own account of what it sent and what was acknowledged.  Se
 rolls over among the kills, and later old segments are removed: what is gone must be what the ledger says was pruned.
 """
 
-import base64
 import collections
 import contextlib
 import http.client
@@ -48,15 +47,6 @@ class Account:
             return self.lock.wait_for(lambda: self.problems or self.acks >= count, ROUND_SECONDS_MAX)
 
 
-def make_event(rng, event_id):
-    """An event as JSON text, mostly random bytes, so that it is as large in the store; one in ten is large."""
-    size = rng.choice((10, 100, 3000)) if rng.random() < 0.9 else rng.randrange(17_000, 60_000)
-    blob = base64.b64encode(rng.randbytes(size)).decode()
-    event = ledgerlib.tool_call(rng.choice(("read", "write", "list")), id=event_id, time=time.time_ns(),
-                                session_id=f"s{rng.randrange(50)}", request={"blob": blob, "n": rng.randrange(10**18)})
-    return json.dumps(event, indent=rng.choice((None, None, 0))).replace("\n", " ").encode()
-
-
 class Sender(threading.Thread):
     """Sends until the daemon is gone, then ends."""
 
@@ -69,7 +59,7 @@ class Sender(threading.Thread):
         events = {}
         for number in range(count):
             event_id = f"{self.name}-{number}-{self.rng.getrandbits(64):016x}"
-            events[event_id] = make_event(self.rng, event_id)
+            events[event_id] = ledgerlib.noisy_event(self.rng, event_id)
         with self.account.lock:
             self.account.sent.update((event_id, canonical(text)) for event_id, text in events.items())
         return events
