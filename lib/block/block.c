@@ -190,27 +190,43 @@ static uint32_t row_at(struct row_list rows, uint32_t i)
 	return rows.list ? rows.list[i] : i;
 }
 
-/* Where a row of the image stands in a column of an order whose stored rows are there. */
-static uint32_t place_of(const struct block *block, enum order order, uint32_t row)
+/* Where rows of the image stand in a column: row r at of[r] - first; of = NULL: at r. */
+struct row_places {
+	const uint32_t *of;
+	uint32_t first;
+};
+
+static struct row_places places_in(const struct block *block, enum order order)
 {
-	return order == ORDER_ARRIVAL ? row : order == ORDER_GROUP ? block->groups[row] - 1 : block->stored_places[row];
+	return order == ORDER_ARRIVAL ? (struct row_places){NULL, 0}
+	       : order == ORDER_GROUP ? (struct row_places){block->groups, 1}
+				      : (struct row_places){block->stored_places, 0};
+}
+
+static uint32_t place_at(struct row_places places, uint32_t row)
+{
+	return places.of ? places.of[row] - places.first : row;
 }
 
 /* Brings codes from stored order to that of rows. */
 static enum status arrange_codes(struct block *block, enum order order, const struct raw_texts *raw,
 	struct row_list rows, const uint32_t **codes)
 {
-	uint32_t *made = arena_alloc(&block->arena, ((size_t)rows.count + 1) * sizeof(*made));
 	const uint32_t *stored_rows = NULL;
-	if (made == NULL)
-		return STATUS_NO_MEMORY;
 	enum status status = block_stored_rows(block, order, &stored_rows);
 	if (status != STATUS_OK)
 		return status;
 	if (raw->places != (order == ORDER_GROUP ? block->group_count : block->image.rows))
 		return STATUS_DAMAGED;
+	*codes = raw->codes;
+	if (order == ORDER_ARRIVAL && rows.list == NULL && raw->codes)
+		return STATUS_OK;
+	struct row_places places = places_in(block, order);
+	uint32_t *made = arena_alloc(&block->arena, ((size_t)rows.count + 1) * sizeof(*made));
+	if (made == NULL)
+		return STATUS_NO_MEMORY;
 	for (uint32_t i = 0; i < rows.count; i++) {
-		uint32_t place = place_of(block, order, row_at(rows, i));
+		uint32_t place = place_at(places, row_at(rows, i));
 		made[i] = raw->codes ? raw->codes[place] : place + 1;
 	}
 	*codes = made;
@@ -262,12 +278,13 @@ static enum status read_numbers(
 		return status;
 	if (raw.places != (order == ORDER_GROUP ? block->group_count : block->image.rows))
 		return STATUS_DAMAGED;
-	int64_t *values = arena_calloc(&block->arena, (size_t)rows.count + 1, sizeof(*values));
+	struct row_places places = places_in(block, order);
+	int64_t *values = arena_alloc(&block->arena, ((size_t)rows.count + 1) * sizeof(*values));
 	uint64_t *present = new_bits(block, rows.count);
 	if (values == NULL || present == NULL)
 		return STATUS_NO_MEMORY;
 	for (uint32_t i = 0; i < rows.count; i++) {
-		uint32_t place = place_of(block, order, row_at(rows, i));
+		uint32_t place = place_at(places, row_at(rows, i));
 		values[i] = raw.values[place];
 		uint64_t has = raw.present ? raw.present[place / WORD_BITS] >> (place % WORD_BITS) & 1 : 1;
 		present[i / WORD_BITS] |= has << (i % WORD_BITS);
