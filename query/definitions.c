@@ -129,13 +129,12 @@ struct announcing {
 /* Whether the announcement that is met now is among them. */
 static bool take(struct announcing *announcing, size_t store, uint64_t seq)
 {
+	if (announcing->all || announcing->next == announcing->count)
+		return announcing->all;
 	const struct place *next = &announcing->places[announcing->next];
-	if (announcing->all)
-		return true;
-	if (announcing->next == announcing->count || next->store != store || next->seq != seq)
-		return false;
-	announcing->next++;
-	return true;
+	bool met = next->store == store && next->seq == seq;
+	announcing->next += met;
+	return met;
 }
 
 static enum status note_taken(
@@ -282,7 +281,7 @@ static enum status scan_versions(
 	static const uint8_t kind[] = {FIELD_KIND};
 	struct arena *arena = &definitions->arena;
 	struct condition *announced = condition_exact(arena, kind, 1, TEXT("tool_definition"));
-	struct condition *both = condition_add(condition_group(arena, CONDITION_AND), announced);
+	struct condition *both = condition_add(condition_group(arena, CONDITION_AND), condition_copy(arena, announced));
 	both = condition_add(both, condition_copy(arena, words->root));
 	if (both == NULL)
 		return STATUS_NO_MEMORY;
@@ -294,9 +293,7 @@ static enum status scan_versions(
 	versions.filter = &filter;
 	versions.coverage = &ignored;
 	enum status status = announcing.all ? STATUS_OK : scan_run(&versions, note_taken, &announcing, error);
-	struct condition alone = *announced;
-	alone.next = NULL;
-	filter.root = &alone;
+	filter.root = announced;
 	versions.coverage = &definitions->coverage;
 	if (status == STATUS_OK)
 		status = scan_events(&versions, add_version, &announcing, error);

@@ -220,25 +220,18 @@ static unsigned mode_of(int flags, va_list more)
 	return flags & O_CREAT ? va_arg(more, unsigned) : 0;
 }
 
-int open(const char *path, int flags, ...)
-{
-	NEXT(open_function, "open");
-	va_list more;
-	va_start(more, flags);
-	unsigned mode = mode_of(flags, more);
-	va_end(more);
-	return open_watched(next, path, flags, mode);
-}
-
-int open64(const char *path, int flags, ...)
-{
-	NEXT(open_function, "open64");
-	va_list more;
-	va_start(more, flags);
-	unsigned mode = mode_of(flags, more);
-	va_end(more);
-	return open_watched(next, path, flags, mode);
-}
+#define OPEN(name)                                                                                                     \
+	int name(const char *path, int flags, ...)                                                                     \
+	{                                                                                                              \
+		NEXT(open_function, #name);                                                                            \
+		va_list more;                                                                                          \
+		va_start(more, flags);                                                                                 \
+		unsigned mode = mode_of(flags, more);                                                                  \
+		va_end(more);                                                                                          \
+		return open_watched(next, path, flags, mode);                                                          \
+	}
+OPEN(open)
+OPEN(open64)
 
 int close(int fd)
 {
@@ -312,6 +305,15 @@ ssize_t pwrite64(int fd, const void *bytes, size_t len, off_t offset)
 	return pwrite(fd, bytes, len, offset);
 }
 
+/* The same of several pieces: cut short, it is the first one. */
+static bool may_write_pieces(int *count)
+{
+	bool cut = fails(CALL_WRITE);
+	if (cut && fault.code == 0)
+		*count = 1;
+	return !cut || fault.code == 0;
+}
+
 /* One record for each piece: a power cut may tear them apart. */
 static void put_pieces(int fd, const struct iovec *pieces, int count, ssize_t written, off_t offset)
 {
@@ -329,11 +331,8 @@ ssize_t writev(int fd, const struct iovec *pieces, int count)
 	NEXT(writev_function, "writev");
 	if (watched_fd(fd) == NULL)
 		return next(fd, pieces, count);
-	if (fails(CALL_WRITE)) {
-		if (fault.code)
-			return -1;
-		count = 1;
-	}
+	if (!may_write_pieces(&count))
+		return -1;
 	pthread_mutex_lock(&lock);
 	off_t offset = lseek(fd, 0, SEEK_CUR);
 	ssize_t written = next(fd, pieces, count);
@@ -348,11 +347,8 @@ ssize_t pwritev(int fd, const struct iovec *pieces, int count, off_t offset)
 	NEXT(pwritev_function, "pwritev");
 	if (watched_fd(fd) == NULL)
 		return next(fd, pieces, count, offset);
-	if (fails(CALL_WRITE)) {
-		if (fault.code)
-			return -1;
-		count = 1;
-	}
+	if (!may_write_pieces(&count))
+		return -1;
 	pthread_mutex_lock(&lock);
 	ssize_t written = next(fd, pieces, count, offset);
 	put_pieces(fd, pieces, count, written, offset);
