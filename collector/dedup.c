@@ -129,7 +129,9 @@ static struct dedup_proof proof_of(uint64_t info)
 
 void dedup_prefetch(const struct dedup *dedup, uint64_t fingerprint)
 {
-	__builtin_prefetch(&dedup->fingerprints[home_of(dedup, fingerprint)]);
+	uint64_t home = home_of(dedup, fingerprint);
+	__builtin_prefetch(&dedup->fingerprints[home], 1);
+	__builtin_prefetch(&dedup->infos[home], 1);
 }
 
 unsigned dedup_find(const struct dedup *dedup, uint64_t fingerprint, struct dedup_proof proofs[DEDUP_SAME_MAX])

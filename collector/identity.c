@@ -1,11 +1,18 @@
 #include "identity.h"
 
 #include <assert.h>
-#include <xxhash.h>
 
 #include "crypto.h"
 
-enum { KEY_PART_BYTES_MAX = 512, CONTENT_INLINE_BYTES_MAX = 512 };
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+enum {
+	KEY_PART_BYTES_MAX = 512,
+	CONTENT_INLINE_BYTES_MAX = 512, /* of what is longer, a hash is digested */
+	FIELD_HEAD_BYTES = sizeof(uint16_t) + sizeof(int64_t),
+	FIELD_BYTES_MAX = FIELD_HEAD_BYTES + CONTENT_INLINE_BYTES_MAX,
+};
 
 static_assert((int)IDENTITY_SECRET_BYTES >= (int)XXH3_SECRET_SIZE_MIN, "XXH3 asks for this much");
 
@@ -43,53 +50,49 @@ uint64_t identity_fingerprint(const struct identity *identity, const struct iden
 	return fingerprint ? fingerprint : 1;
 }
 
-/* A field's number and a number of it: itself, or the length of the `more` bytes that are to follow. */
-static char *put_number(struct buf *scratch, unsigned field, int64_t number, size_t more)
+/* A field's number and a number of it: itself, or the length of the content that follows. */
+static char *put_number(char *to, unsigned field, int64_t number)
 {
 	uint16_t tag = (uint16_t)field;
-	char *to = buf_reserve(scratch, sizeof(tag) + sizeof(number) + more);
-	if (to == NULL)
-		return NULL;
 	memcpy(to, &tag, sizeof(tag));
 	memcpy(to + sizeof(tag), &number, sizeof(number));
-	scratch->len += sizeof(tag) + sizeof(number) + more;
-	return to + sizeof(tag) + sizeof(number);
+	return to + FIELD_HEAD_BYTES;
 }
 
-static void put_content(const struct identity *identity, struct buf *scratch, unsigned field, struct text text)
+static char *put_content(const struct identity *identity, char *to, unsigned field, struct text text)
 {
-	bool is_short = text.len <= CONTENT_INLINE_BYTES_MAX;
-	uint64_t hash = 0;
-	if (!is_short)
-		hash = XXH3_64bits_withSecret(text.at, text.len, identity->secret, sizeof(identity->secret));
-	char *to = put_number(scratch, field, (int64_t)text.len, is_short ? text.len : sizeof(hash));
-	if (to == NULL || text.len == 0)
-		return;
-	if (is_short)
-		memcpy(to, text.at, text.len);
-	else
+	to = put_number(to, field, (int64_t)text.len);
+	if (text.len > CONTENT_INLINE_BYTES_MAX) {
+		uint64_t hash = XXH3_64bits_withSecret(text.at, text.len, identity->secret, sizeof(identity->secret));
 		memcpy(to, &hash, sizeof(hash));
+		return to + sizeof(hash);
+	}
+	if (text.len)
+		memcpy(to, text.at, text.len);
+	return to + text.len;
 }
 
 enum status identity_digest(
 	const struct identity *identity, const struct event *event, struct buf *scratch, uint64_t *digest)
 {
 	buf_clear(scratch);
+	char *bytes = buf_reserve(scratch, (size_t)FIELD_COLLECTOR_FIRST * FIELD_BYTES_MAX);
+	if (bytes == NULL)
+		return buf_status(scratch);
+	char *to = bytes;
 	for (unsigned first = 0; first < FIELD_COLLECTOR_FIRST; first += 64) {
 		uint64_t left = event->present[first / 64];
-		while (left) {
+		if (FIELD_COLLECTOR_FIRST - first < 64)
+			left &= (UINT64_C(1) << (FIELD_COLLECTOR_FIRST - first)) - 1;
+		for (; left; left &= left - 1) {
 			unsigned field = first + (unsigned)__builtin_ctzll(left);
-			left &= left - 1;
-			if (field >= FIELD_COLLECTOR_FIRST)
-				break;
+			const struct value *value = &event->value[field];
 			if (field_is_number(field_info(field)->type))
-				(void)put_number(scratch, field, event->value[field].number, 0);
+				to = put_number(to, field, value->number);
 			else
-				put_content(identity, scratch, field, event->value[field].text);
+				to = put_content(identity, to, field, value->text);
 		}
 	}
-	enum status status = buf_status(scratch);
-	if (status == STATUS_OK)
-		*digest = XXH3_64bits_withSecret(scratch->at, scratch->len, identity->secret, sizeof(identity->secret));
-	return status;
+	*digest = XXH3_64bits_withSecret(bytes, (size_t)(to - bytes), identity->secret, sizeof(identity->secret));
+	return STATUS_OK;
 }

@@ -2,9 +2,11 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <xxhash.h>
 
 #include "crypto.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #define LABELS_AGE_MAX (60 * 60 * NS_PER_S) /* of a label set where nobody is any more */
 #define SKEW_WINDOW    (60 * NS_PER_S)

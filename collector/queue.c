@@ -124,10 +124,10 @@ void queue_close(struct queue *queue)
 	pthread_mutex_unlock(&queue->lock);
 }
 
-size_t queue_count(struct queue *queue)
+bool queue_is_done(struct queue *queue)
 {
 	pthread_mutex_lock(&queue->lock);
-	size_t count = queue->count;
+	bool is_done = queue->closed && queue->first == NULL;
 	pthread_mutex_unlock(&queue->lock);
-	return count;
+	return is_done;
 }

@@ -35,6 +35,7 @@ struct queue_item *queue_take(struct queue *queue, size_t bytes_max, int64_t tim
 void queue_wake(struct queue *queue);
 /* No push succeeds any more; what is in it can still be taken. */
 void queue_close(struct queue *queue);
-size_t queue_count(struct queue *queue);
+/* It is closed, and all that was in it has been taken. */
+bool queue_is_done(struct queue *queue);
 
 #endif

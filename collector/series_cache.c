@@ -1,6 +1,8 @@
 #include "series_cache.h"
 
 #include <stdlib.h>
+
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 enum { CACHE_SLOTS = 2048, KEY_BYTES_MAX = 16384 };

@@ -39,7 +39,6 @@ struct writer {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	struct writer_limits limits; /* under lock */
-	_Atomic bool stopping;
 	struct writer_figures figures;
 	/* all below: the writer's thread */
 	struct group group;
@@ -529,7 +528,7 @@ static void *writer_main(void *context)
 	note_start(writer);
 	roll_if_due(writer);
 	commit_or_begin_outage(writer, NULL); /* before any event: who reads tells by it what came before a stop */
-	while (!atomic_load(&writer->stopping) || queue_count(writer->parts.queue) > 0)
+	while (!queue_is_done(writer->parts.queue))
 		run_once(writer);
 	finish(writer);
 	return NULL;
@@ -584,8 +583,6 @@ void writer_stop(struct writer **writer, bool *clean)
 	if (old == NULL)
 		return;
 	queue_close(old->parts.queue);
-	atomic_store(&old->stopping, true);
-	queue_wake(old->parts.queue);
 	pthread_join(old->thread, NULL);
 	*clean = old->clean;
 	destroy(old);

@@ -3,7 +3,6 @@
 #include <assert.h>
 
 enum { HEX_STEP = 8, HEX_WIDTH_MIN = 4, DIGITS_MAX = 18 };
-#define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
 
 static uint64_t load(const char *at)
 {

@@ -18,6 +18,9 @@
 enum form { FORM_TEXT = 1, FORM_UUID, FORM_HEX, FORM_INT, FORM_QUOTED };
 enum { FORM_WIDTH_MAX = 64, FORM_RENDERED_MAX = 2 * FORM_WIDTH_MAX, UUID_BYTES = 16, UUID_CHARACTERS = 36 };
 
+/* Eight times the same byte, for what is done to eight bytes at once. */
+#define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
+
 /* The form a text has, and its width in bytes (0 for FORM_TEXT). */
 enum form form_of(struct text text, unsigned *width);
 /* Writes the binary form of exactly `width` bytes; false: the text does not have it. */

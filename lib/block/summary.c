@@ -81,23 +81,28 @@ static int compare_times(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int compare_gaps(const void *a, const void *b)
+/* The least of the OUTLIER_RANGES_MAX - 1 widest gaps between sorted times, which are more than that. */
+static uint64_t find_cut(const int64_t *times, uint32_t count)
 {
-	uint64_t x = *(const uint64_t *)a;
-	uint64_t y = *(const uint64_t *)b;
-	return (x < y) - (x > y);
+	uint64_t widest[OUTLIER_RANGES_MAX - 1] = {0}; /* widest first */
+	for (uint32_t i = 1; i < count; i++) {
+		uint64_t gap = (uint64_t)times[i] - (uint64_t)times[i - 1];
+		unsigned at = OUTLIER_RANGES_MAX - 1;
+		if (gap <= widest[at - 1])
+			continue;
+		for (at--; at > 0 && widest[at - 1] < gap; at--)
+			widest[at] = widest[at - 1];
+		widest[at] = gap;
+	}
+	return widest[OUTLIER_RANGES_MAX - 2];
 }
 
-/* Sorted times to at most OUTLIER_RANGES_MAX ranges, cut at the widest gaps; gaps is scratch. */
-static size_t cut_ranges(const int64_t *times, uint32_t count, uint64_t *gaps, struct time_range *ranges)
+/* Sorted times to at most OUTLIER_RANGES_MAX ranges, cut at the widest gaps. */
+static size_t cut_ranges(const int64_t *times, uint32_t count, struct time_range *ranges)
 {
-	uint64_t cut_from = 1;
-	for (uint32_t i = 1; i < count; i++)
-		gaps[i - 1] = (uint64_t)times[i] - (uint64_t)times[i - 1];
-	if (count > OUTLIER_RANGES_MAX) {
-		qsort(gaps, count - 1, sizeof(*gaps), compare_gaps);
-		cut_from = gaps[OUTLIER_RANGES_MAX - 2] ? gaps[OUTLIER_RANGES_MAX - 2] : 1;
-	}
+	uint64_t cut_from = count > OUTLIER_RANGES_MAX ? find_cut(times, count) : 1;
+	if (cut_from == 0)
+		cut_from = 1;
 	size_t found = 0;
 	ranges[0] = (struct time_range){times[0], times[0]};
 	for (uint32_t i = 1; i < count; i++) {
@@ -120,7 +125,7 @@ static enum status find_times(const struct rows *rows, struct header *header, st
 {
 	const struct numbers *sent = &rows->numbers[FIELD_TIME];
 	const struct numbers *received = &rows->numbers[FIELD_RECV_TIME];
-	int64_t *far = malloc(((size_t)rows->count + 1) * 2 * sizeof(*far));
+	int64_t *far = malloc(((size_t)rows->count + 1) * sizeof(*far));
 	if (far == NULL)
 		return STATUS_NO_MEMORY;
 	struct time_range near = {INT64_MAX, INT64_MIN};
@@ -140,8 +145,7 @@ static enum status find_times(const struct rows *rows, struct header *header, st
 		ranges[header->range_count++] = near;
 	if (far_count) {
 		qsort(far, far_count, sizeof(*far), compare_times);
-		header->range_count += (uint16_t)cut_ranges(
-			far, far_count, (uint64_t *)(far + rows->count), ranges + header->range_count);
+		header->range_count += (uint16_t)cut_ranges(far, far_count, ranges + header->range_count);
 	}
 	header->recv_time = rows->count ? recv : (struct time_range){0, 0};
 	free(far);

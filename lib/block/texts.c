@@ -328,17 +328,22 @@ bool texts_code(struct texts *texts, struct text text, uint32_t *code)
 	return true;
 }
 
+static __attribute__((noinline)) bool append_other(struct texts *texts, uint32_t place, struct text text)
+{
+	uint32_t code = 0;
+	return texts_code(texts, text, &code) && texts_set(texts, place, code);
+}
+
 bool texts_append(struct texts *texts, uint32_t place, struct text text)
 {
-	uint32_t code = texts->last;
 	if (texts->form == FORM_TEXT && !texts->unique && place == texts->places && place < texts->codes_capacity &&
 		is_last(texts, text)) {
 		texts->hits++;
-		texts->codes[place] = code;
+		texts->codes[place] = texts->last;
 		texts->places = place + 1;
 		return true;
 	}
-	return texts_code(texts, text, &code) && texts_set(texts, place, code);
+	return append_other(texts, place, text);
 }
 
 bool texts_set(struct texts *texts, uint32_t place, uint32_t code)

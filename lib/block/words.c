@@ -20,10 +20,44 @@ uint64_t tenant_seed(const uint8_t filter_key[16], struct text tenant)
 	return siphash(filter_key, tenant.at, tenant.len);
 }
 
+/* Eight bytes with their ASCII letters made lower case: bit 5 is set where a byte is from 'A' to 'Z'. */
+static uint64_t lower_eight(uint64_t bytes)
+{
+	uint64_t low = bytes & EACH_BYTE(0x7f);
+	uint64_t from_a = low + EACH_BYTE(0x80 - 'A'); /* bit 7: 'A' or more, */
+	uint64_t past_z = low + EACH_BYTE(0x7f - 'Z'); /* and past 'Z' */
+	return bytes | ((from_a & ~past_z & ~bytes & EACH_BYTE(0x80)) >> 2);
+}
+
+/* Up to seven bytes, the first one lowest. */
+static uint64_t load_few(const char *from, size_t len)
+{
+	const uint8_t *at = (const uint8_t *)from;
+	uint32_t half[2];
+	if (len < sizeof(half[0]))
+		return len == 0 ? 0
+				: (uint64_t)at[0] | (uint64_t)at[len / 2] << 8 * (len / 2) |
+					  (uint64_t)at[len - 1] << 8 * (len - 1);
+	memcpy(&half[0], from, sizeof(half[0]));
+	memcpy(&half[1], from + len - sizeof(half[1]), sizeof(half[1]));
+	return half[0] | (uint64_t)half[1] << 8 * (len - sizeof(half[1]));
+}
+
+/* to: at least eight bytes, even where there are fewer. */
 static void lower(const char *from, size_t len, char *to)
 {
-	for (size_t i = 0; i < len; i++)
-		to[i] = (char)(from[i] >= 'A' && from[i] <= 'Z' ? from[i] + ('a' - 'A') : from[i]);
+	uint64_t bytes = 0;
+	if (len < sizeof(bytes)) {
+		bytes = lower_eight(load_few(from, len));
+		memcpy(to, &bytes, sizeof(bytes));
+		return;
+	}
+	for (size_t at = 0; at < len; at += sizeof(bytes)) {
+		size_t here = at < len - sizeof(bytes) ? at : len - sizeof(bytes); /* the last eight overlap */
+		memcpy(&bytes, from + here, sizeof(bytes));
+		bytes = lower_eight(bytes);
+		memcpy(to + here, &bytes, sizeof(bytes));
+	}
 }
 
 uint64_t word_key(uint64_t seed, struct text word)

@@ -6,6 +6,9 @@
  *  - `next` stands on the token to be read; `first[depth]` says that the innermost container has no element yet, which
  *    decides whether a comma must come.
  * The index has one entry more than tokens, the text's length.
+ *
+ * What is asked for every member of an event is `extern inline`: where the program is optimised as a whole, the decoder's
+ * loop has its own copy.
  */
 #include "json.h"
 
@@ -224,7 +227,7 @@ static inline enum status open_container(struct json_reader *reader, char closin
 	return STATUS_OK;
 }
 
-enum status json_next(struct json_reader *reader, struct json_token *token)
+extern inline enum status json_next(struct json_reader *reader, struct json_token *token)
 {
 	if (reader->next >= reader->count)
 		return fail_here(reader);
@@ -313,7 +316,7 @@ struct json_name json_name_of(struct text written)
  * quote, as only those are in the index, so that equal bytes make an equal name, its closing quote, and a colon that is
  * the next token.  Everything else, also an equal name that is written otherwise, is left to json_member.
  */
-bool json_expect(struct json_reader *reader, const struct json_name *name)
+extern inline bool json_expect(struct json_reader *reader, const struct json_name *name)
 {
 	uint32_t next = reader->next;
 	bool first = reader->first[reader->depth];

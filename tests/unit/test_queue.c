@@ -34,7 +34,6 @@ static void test_items_come_out_in_order_and_no_more_than_weighs_the_limit(void 
 	taken = queue_take(queue, 1, 0);
 	assert_ptr_equal(taken, &items[3].item);
 	assert_null(taken->next);
-	assert_int_equal(queue_count(queue), 1);
 	assert_ptr_equal(queue_take(queue, 1, 0), &items[4].item);
 	assert_null(queue_take(queue, 1, 0));
 	assert_int_equal(queue_push(queue, &items[0].item), STATUS_OK);
@@ -51,9 +50,12 @@ static void test_a_full_queue_says_busy_and_a_closed_one_cancelled(void **unused
 	assert_int_equal(queue_push(queue, &items[0].item), STATUS_OK);
 	assert_int_equal(queue_push(queue, &items[1].item), STATUS_OK);
 	assert_int_equal(queue_push(queue, &items[2].item), STATUS_BUSY);
+	assert_false(queue_is_done(queue));
 	queue_close(queue);
 	assert_int_equal(queue_push(queue, &items[2].item), STATUS_CANCELLED);
+	assert_false(queue_is_done(queue));
 	assert_ptr_equal(queue_take(queue, 1000, LONG_NS_S * NS_PER_S), &items[0].item);
+	assert_true(queue_is_done(queue));
 	assert_null(queue_take(queue, 1000, LONG_NS_S * NS_PER_S));
 	queue_destroy(&queue);
 }

@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -147,6 +148,53 @@ static void no_word_that_is_there_is_denied(void **state)
 	stage_close(&stage);
 }
 
+/* A word of `len` bytes that tells its length: letters, digits, _ and bytes of UTF-8. */
+static struct text make_word(char *to, size_t len)
+{
+	static const char bytes[] = "aZ\xc3\x81_@bY9\xc3\xa1zA0[";
+	for (size_t i = 0; i < len; i++) {
+		char byte = bytes[(i * 7 + len) % (sizeof(bytes) - 1)];
+		to[i] = (char)(byte == '@' || byte == '[' ? 'k' : byte);
+	}
+	return (struct text){to, len};
+}
+
+static void words_are_equal_but_for_the_case_of_ascii_letters(void **state)
+{
+	enum { LEN_MAX = 150 };
+	(void)state;
+	struct stage stage;
+	struct buf message;
+	char word[LEN_MAX];
+	buf_init(&message, BUF_BYTES_MAX);
+	for (size_t len = 4; len <= LEN_MAX; len++) {
+		buf_put_text(&message, make_word(word, len));
+		buf_put_byte(&message, ' ');
+	}
+	stage_begin(&stage);
+	struct event *event = sample_event(&stage.sample, stage.count);
+	event_set_text(event, FIELD_ERROR_MESSAGE, buf_text(&message));
+	stage.events[stage.count++] = event;
+	stage_seal(&stage);
+	unsigned others = 0;
+	struct text tenant = tenant_of(event);
+	for (size_t len = 4; len <= LEN_MAX; len++) {
+		(void)make_word(word, len);
+		for (size_t i = 0; i < len; i++) {
+			bool is_letter = isalpha((unsigned char)word[i]) != 0;
+			word[i] ^= 0x20;
+			bool found = summary_may_have_word(stage.summary, (struct text){word, len}, tenant);
+			assert_true(!is_letter || found);
+			others += !is_letter && found;
+			if (!is_letter)
+				word[i] ^= 0x20;
+		}
+	}
+	assert_true(others < LEN_MAX);
+	buf_finish(&message);
+	stage_close(&stage);
+}
+
 static void what_is_absent_is_mostly_denied(void **state)
 {
 	(void)state;
@@ -188,8 +236,9 @@ static void a_hostile_time_does_not_widen_the_range(void **state)
 		struct event *event = sample_event(&stage.sample, stage.count);
 		int64_t time = base + (int64_t)stage.count * NS_PER_S;
 		event_set_number(event, FIELD_RECV_TIME, time);
-		event_set_number(
-			event, FIELD_TIME, stage.count % 5 ? time - NS_PER_S : (int64_t)stage.count * NS_PER_DAY);
+		/* Every fifth is somewhere else, and the later ones further apart. */
+		int64_t far = (int64_t)(stage.count * stage.count) * NS_PER_DAY;
+		event_set_number(event, FIELD_TIME, stage.count % 5 ? time - NS_PER_S : far);
 		stage.events[stage.count] = event;
 	}
 	stage_seal(&stage);
@@ -198,6 +247,8 @@ static void a_hostile_time_does_not_widen_the_range(void **state)
 	assert_int_equal(count, 17);
 	assert_int_equal(ranges[0].first, base);
 	assert_int_equal(ranges[0].last, base + 198 * NS_PER_S);
+	assert_int_equal(ranges[1].first, 0);
+	assert_int_equal(ranges[1].last, 120 * 120 * NS_PER_DAY); /* the 15 widest gaps are behind it */
 	assert_int_equal(summary_recv_time(stage.summary).last, base + 199 * NS_PER_S);
 	for (size_t i = 0; i < stage.count; i++) {
 		int64_t time = stage.events[i]->value[FIELD_TIME].number;
@@ -266,6 +317,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_value_that_is_there_is_denied),
 		cmocka_unit_test(no_word_that_is_there_is_denied),
+		cmocka_unit_test(words_are_equal_but_for_the_case_of_ascii_letters),
 		cmocka_unit_test(what_is_absent_is_mostly_denied),
 		cmocka_unit_test(another_tenants_values_are_denied),
 		cmocka_unit_test(a_hostile_time_does_not_widen_the_range),
