@@ -313,19 +313,13 @@ const int64_t *cursor_ints(struct stream_cursor *cursor, size_t count)
 
 const uint32_t *cursor_codes(struct stream_cursor *cursor, size_t count, uint64_t limit)
 {
-	const int64_t *values = cursor_ints(cursor, count);
-	if (values == NULL)
+	struct text bytes = cursor_bytes(cursor);
+	if (cursor->status != STATUS_OK)
 		return NULL;
-	/* Narrowed in place: code i never overtakes value i. */
-	uint32_t *codes = (uint32_t *)(uintptr_t)values;
-	uint64_t any = 0;
-	for (size_t i = 0; i < count; i++) {
-		uint64_t value = (uint64_t)values[i];
-		any |= value > limit;
-		codes[i] = (uint32_t)value;
-	}
-	if (any) {
-		(void)fail(cursor, STATUS_DAMAGED);
+	uint32_t *codes = arena_alloc(cursor->arena, (count + 1) * sizeof(*codes));
+	enum status status = codes ? ints_get_codes(bytes, cursor->arena, codes, count, limit) : STATUS_NO_MEMORY;
+	if (status != STATUS_OK) {
+		(void)fail(cursor, status);
 		return NULL;
 	}
 	return codes;

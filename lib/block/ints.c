@@ -8,6 +8,7 @@
 enum { INTS_CONST, INTS_FIXED, INTS_PLANES };
 enum { PLANE_CONST, PLANE_RAW, PLANE_PACKED };
 enum { WORD_BYTES = 8, DIFFERENCES_MAX = 2, BYTE_VALUES = 256, SAMPLE_MAX = 512, PACK_MIN = 32 };
+enum { SMALL_SHIFT_MAX = 16, SMALL_LIMIT_MAX = INT32_MAX >> 1 }; /* of codes whose planes are added in 32 bits */
 
 size_t varint_write(uint8_t *to, uint64_t number)
 {
@@ -298,25 +299,36 @@ static enum status get_fixed(struct text text, size_t at, int64_t *values, size_
 	return STATUS_OK;
 }
 
-/* Adds one plane to words; bytes is scratch of count bytes. */
-static enum status get_plane(struct text text, size_t *at, unsigned plane, uint64_t *words, size_t count, char *bytes)
+/* Integers as planes, all found and inflated: what is the same in all of them is part of the base. */
+struct planes {
+	unsigned order;
+	uint64_t starts[DIFFERENCES_MAX];
+	uint64_t base;
+	unsigned count;                   /* of the planes that differ */
+	const uint8_t *bytes[WORD_BYTES]; /* of each of them */
+	unsigned shift[WORD_BYTES];
+};
+
+static enum status get_plane(
+	struct text text, size_t *at, unsigned plane, struct arena *arena, size_t count, struct planes *planes)
 {
 	if (*at >= text.len)
 		return STATUS_DAMAGED;
 	uint8_t how = (uint8_t)text.at[(*at)++];
 	size_t left = text.len - *at;
-	const char *from = text.at + *at;
+	const uint8_t *from = (const uint8_t *)text.at + *at;
 	uint64_t len = 0;
 	if (how == PLANE_CONST && left > 0) {
-		uint64_t value = (uint64_t)(uint8_t)*from << plane * 8;
-		for (size_t i = 0; i < count; i++)
-			words[i] |= value;
+		planes->base += (uint64_t)*from << plane * 8;
 		(*at)++;
 		return STATUS_OK;
 	}
 	if (how == PLANE_RAW && left >= count) {
 		*at += count;
 	} else if (how == PLANE_PACKED && varint_get(text, at, &len) && len <= text.len - *at) {
+		uint8_t *bytes = arena_alloc(arena, count);
+		if (bytes == NULL)
+			return STATUS_NO_MEMORY;
 		enum status status = codec_unpack_exact((struct text){text.at + *at, (size_t)len}, bytes, count);
 		if (status != STATUS_OK)
 			return status == STATUS_INVALID ? STATUS_DAMAGED : status;
@@ -325,47 +337,131 @@ static enum status get_plane(struct text text, size_t *at, unsigned plane, uint6
 	} else {
 		return STATUS_DAMAGED;
 	}
-	for (size_t i = 0; i < count; i++)
-		words[i] |= (uint64_t)(uint8_t)from[i] << plane * 8;
+	planes->bytes[planes->count] = from;
+	planes->shift[planes->count++] = plane * 8;
 	return STATUS_OK;
 }
 
-static enum status get_planes(struct text text, size_t at, struct arena *arena, uint64_t *words, size_t count)
+static enum status get_planes(struct text text, size_t at, struct arena *arena, size_t count, struct planes *planes)
 {
 	uint64_t number = 0;
+	*planes = (struct planes){.order = 0};
 	if (at >= text.len)
 		return STATUS_DAMAGED;
-	unsigned order = (uint8_t)text.at[at++];
-	if (order > DIFFERENCES_MAX || order >= count)
+	planes->order = (uint8_t)text.at[at++];
+	if (planes->order > DIFFERENCES_MAX || planes->order >= count)
 		return STATUS_DAMAGED;
-	for (unsigned i = 0; i < order; i++) {
+	for (unsigned i = 0; i < planes->order; i++) {
 		if (!varint_get(text, &at, &number))
 			return STATUS_DAMAGED;
-		words[i] = (uint64_t)unzigzag(number);
+		planes->starts[i] = (uint64_t)unzigzag(number);
 	}
 	if (!varint_get(text, &at, &number) || at >= text.len)
 		return STATUS_DAMAGED;
-	uint64_t base = (uint64_t)unzigzag(number);
-	unsigned planes = (uint8_t)text.at[at++];
-	if (planes > WORD_BYTES)
+	planes->base = (uint64_t)unzigzag(number);
+	unsigned plane_count = (uint8_t)text.at[at++];
+	if (plane_count > WORD_BYTES)
 		return STATUS_DAMAGED;
-	char *bytes = arena_alloc(arena, count);
-	if (bytes == NULL)
-		return STATUS_NO_MEMORY;
-	memset(words + order, 0, (count - order) * sizeof(*words));
-	for (unsigned plane = 0; plane < planes; plane++) {
-		enum status status = get_plane(text, &at, plane, words + order, count - order, bytes);
+	for (unsigned plane = 0; plane < plane_count; plane++) {
+		enum status status = get_plane(text, &at, plane, arena, count - planes->order, planes);
 		if (status != STATUS_OK)
 			return status;
 	}
-	if (at != text.len)
-		return STATUS_DAMAGED;
-	for (size_t i = order; i < count; i++)
-		words[i] += base;
-	for (unsigned d = order; d-- > 0;)
+	return at == text.len ? STATUS_OK : STATUS_DAMAGED;
+}
+
+/*
+ * The loops below go in steps of a fixed size, of which compilers make vectors.  The first plane also sets the words, so
+ * that they need not be cleared before.
+ */
+enum { STEP = 16 };
+
+static void set_words(
+	uint64_t *restrict words, size_t count, const uint8_t *restrict bytes, unsigned shift, uint64_t base)
+{
+	size_t i = 0;
+	for (; i + STEP <= count; i += STEP)
+		for (unsigned k = 0; k < STEP; k++)
+			words[i + k] = base + ((uint64_t)bytes[i + k] << shift);
+	for (; i < count; i++)
+		words[i] = base + ((uint64_t)bytes[i] << shift);
+}
+
+static void add_to_words(uint64_t *restrict words, size_t count, const uint8_t *restrict bytes, unsigned shift)
+{
+	size_t i = 0;
+	for (; i + STEP <= count; i += STEP)
+		for (unsigned k = 0; k < STEP; k++)
+			words[i + k] += (uint64_t)bytes[i + k] << shift;
+	for (; i < count; i++)
+		words[i] += (uint64_t)bytes[i] << shift;
+}
+
+static void merge_planes(const struct planes *planes, uint64_t *words, size_t count)
+{
+	unsigned order = planes->order;
+	for (unsigned i = 0; i < order; i++)
+		words[i] = planes->starts[i];
+	if (planes->count > 0)
+		set_words(words + order, count - order, planes->bytes[0], planes->shift[0], planes->base);
+	for (size_t i = order; i < count && planes->count == 0; i++)
+		words[i] = planes->base;
+	for (unsigned plane = 1; plane < planes->count; plane++)
+		add_to_words(words + order, count - order, planes->bytes[plane], planes->shift[plane]);
+	for (unsigned d = order; d-- > 0;) {
+		uint64_t sum = words[d];
 		for (size_t i = d + 1; i < count; i++)
-			words[i] += words[i - 1];
-	return STATUS_OK;
+			words[i] = sum += words[i];
+	}
+}
+
+/* Few planes of small numbers, as codes mostly are: they fit into 32 bits all the time. */
+static bool are_small(const struct planes *planes, uint64_t limit)
+{
+	return planes->order == 0 && planes->count > 0 && planes->shift[planes->count - 1] <= SMALL_SHIFT_MAX &&
+	       limit <= SMALL_LIMIT_MAX && planes->base <= limit;
+}
+
+static void set_codes(
+	uint32_t *restrict codes, size_t count, const uint8_t *restrict bytes, unsigned shift, uint32_t base)
+{
+	size_t i = 0;
+	for (; i + STEP <= count; i += STEP)
+		for (unsigned k = 0; k < STEP; k++)
+			codes[i + k] = base + ((uint32_t)bytes[i + k] << shift);
+	for (; i < count; i++)
+		codes[i] = base + ((uint32_t)bytes[i] << shift);
+}
+
+static void add_to_codes(uint32_t *restrict codes, size_t count, const uint8_t *restrict bytes, unsigned shift)
+{
+	size_t i = 0;
+	for (; i + STEP <= count; i += STEP)
+		for (unsigned k = 0; k < STEP; k++)
+			codes[i + k] += (uint32_t)bytes[i + k] << shift;
+	for (; i < count; i++)
+		codes[i] += (uint32_t)bytes[i] << shift;
+}
+
+/* Neither the codes nor the limit have the highest bit: one that is too large sets it in the difference. */
+static bool are_within(const uint32_t *codes, size_t count, uint32_t limit)
+{
+	uint32_t any = 0;
+	size_t i = 0;
+	for (; i + STEP <= count; i += STEP)
+		for (unsigned k = 0; k < STEP; k++)
+			any |= limit - codes[i + k];
+	for (; i < count; i++)
+		any |= limit - codes[i];
+	return any >> 31 == 0;
+}
+
+static bool merge_codes(const struct planes *planes, uint32_t *codes, size_t count, uint32_t limit)
+{
+	set_codes(codes, count, planes->bytes[0], planes->shift[0], (uint32_t)planes->base);
+	for (unsigned plane = 1; plane < planes->count; plane++)
+		add_to_codes(codes, count, planes->bytes[plane], planes->shift[plane]);
+	return are_within(codes, count, limit);
 }
 
 enum status ints_get(struct text text, struct arena *arena, int64_t *values, size_t count)
@@ -376,6 +472,8 @@ enum status ints_get(struct text text, struct arena *arena, int64_t *values, siz
 		return STATUS_DAMAGED;
 	size_t at = 1;
 	uint64_t number = 0;
+	struct planes planes;
+	enum status status = STATUS_OK;
 	switch (text.at[0]) {
 	case INTS_CONST:
 		if (!varint_get(text, &at, &number) || at != text.len)
@@ -386,8 +484,45 @@ enum status ints_get(struct text text, struct arena *arena, int64_t *values, siz
 	case INTS_FIXED:
 		return get_fixed(text, at, values, count);
 	case INTS_PLANES:
-		return get_planes(text, at, arena, (uint64_t *)values, count);
+		status = get_planes(text, at, arena, count, &planes);
+		if (status == STATUS_OK)
+			merge_planes(&planes, (uint64_t *)values, count);
+		return status;
 	default:
 		return STATUS_DAMAGED;
 	}
+}
+
+static bool narrow(const int64_t *values, uint32_t *codes, size_t count, uint64_t limit)
+{
+	uint64_t any = 0;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t value = (uint64_t)values[i];
+		any |= value > limit;
+		codes[i] = (uint32_t)value;
+	}
+	return !any;
+}
+
+enum status ints_get_codes(struct text text, struct arena *arena, uint32_t *codes, size_t count, uint64_t limit)
+{
+	struct planes planes = {.count = 0};
+	enum status status = STATUS_OK;
+	bool in_planes = count > 0 && text.len > 0 && text.at[0] == INTS_PLANES;
+	if (in_planes)
+		status = get_planes(text, 1, arena, count, &planes);
+	if (status != STATUS_OK)
+		return status;
+	if (are_small(&planes, limit))
+		return merge_codes(&planes, codes, count, (uint32_t)limit) ? STATUS_OK : STATUS_DAMAGED;
+	int64_t *values = arena_alloc(arena, (count + 1) * sizeof(*values));
+	if (values == NULL)
+		return STATUS_NO_MEMORY;
+	if (in_planes)
+		merge_planes(&planes, (uint64_t *)values, count);
+	else
+		status = ints_get(text, arena, values, count);
+	if (status != STATUS_OK)
+		return status;
+	return narrow(values, codes, count, limit) ? STATUS_OK : STATUS_DAMAGED;
 }

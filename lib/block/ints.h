@@ -30,5 +30,8 @@ void ints_put_planes(struct buf *out, const int64_t *values, size_t count);
 
 /* Reads `count` integers; the stream must hold exactly them. STATUS_DAMAGED, STATUS_NO_MEMORY. */
 enum status ints_get(struct text text, struct arena *arena, int64_t *values, size_t count) MUST_CHECK;
+/* The same of integers from 0 to limit, into the halves of words that they need.  STATUS_DAMAGED also for any other. */
+enum status ints_get_codes(
+	struct text text, struct arena *arena, uint32_t *codes, size_t count, uint64_t limit) MUST_CHECK;
 
 #endif
