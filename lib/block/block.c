@@ -225,11 +225,17 @@ static enum status arrange_codes(struct block *block, enum order order, const st
 	uint32_t *made = arena_alloc(&block->arena, ((size_t)rows.count + 1) * sizeof(*made));
 	if (made == NULL)
 		return STATUS_NO_MEMORY;
+	*codes = made;
+	if (places.of && raw->codes && rows.list == NULL) { /* as most are */
+		const uint32_t *from = raw->codes;
+		for (uint32_t i = 0; i < rows.count; i++)
+			made[i] = from[places.of[i] - places.first];
+		return STATUS_OK;
+	}
 	for (uint32_t i = 0; i < rows.count; i++) {
 		uint32_t place = place_at(places, row_at(rows, i));
 		made[i] = raw->codes ? raw->codes[place] : place + 1;
 	}
-	*codes = made;
 	return STATUS_OK;
 }
 
@@ -265,6 +271,31 @@ static uint64_t *new_bits(struct block *block, uint32_t rows)
 	return arena_calloc(&block->arena, (size_t)rows / WORD_BITS + 1, sizeof(uint64_t));
 }
 
+static void set_bits(uint64_t *bits, uint32_t count)
+{
+	memset(bits, 0xff, count / WORD_BITS * sizeof(*bits));
+	if (count % WORD_BITS)
+		bits[count / WORD_BITS] = (UINT64_C(1) << count % WORD_BITS) - 1;
+}
+
+/* Brings numbers from stored order to that of rows. */
+static enum status arrange_numbers(struct block *block, enum order order, const struct raw_numbers *raw,
+	struct row_list rows, struct column *column, uint64_t *present)
+{
+	struct row_places places = places_in(block, order);
+	int64_t *values = arena_alloc(&block->arena, ((size_t)rows.count + 1) * sizeof(*values));
+	if (values == NULL)
+		return STATUS_NO_MEMORY;
+	for (uint32_t i = 0; i < rows.count; i++) {
+		uint32_t place = place_at(places, row_at(rows, i));
+		values[i] = raw->values[place];
+		uint64_t has = raw->present ? raw->present[place / WORD_BITS] >> (place % WORD_BITS) & 1 : 1;
+		present[i / WORD_BITS] |= has << (i % WORD_BITS);
+	}
+	column->numbers = values;
+	return STATUS_OK;
+}
+
 static enum status read_numbers(
 	struct block *block, const struct image_entry *entry, struct row_list rows, struct column *column)
 {
@@ -278,19 +309,17 @@ static enum status read_numbers(
 		return status;
 	if (raw.places != (order == ORDER_GROUP ? block->group_count : block->image.rows))
 		return STATUS_DAMAGED;
-	struct row_places places = places_in(block, order);
-	int64_t *values = arena_alloc(&block->arena, ((size_t)rows.count + 1) * sizeof(*values));
 	uint64_t *present = new_bits(block, rows.count);
-	if (values == NULL || present == NULL)
-		return STATUS_NO_MEMORY;
-	for (uint32_t i = 0; i < rows.count; i++) {
-		uint32_t place = place_at(places, row_at(rows, i));
-		values[i] = raw.values[place];
-		uint64_t has = raw.present ? raw.present[place / WORD_BITS] >> (place % WORD_BITS) & 1 : 1;
-		present[i / WORD_BITS] |= has << (i % WORD_BITS);
-	}
-	column->numbers = values;
+	column->numbers = raw.values;
 	column->present = present;
+	if (present == NULL)
+		return STATUS_NO_MEMORY;
+	if (order != ORDER_ARRIVAL || rows.list)
+		return arrange_numbers(block, order, &raw, rows, column, present);
+	if (raw.present)
+		memcpy(present, raw.present, ((size_t)raw.places + WORD_BITS - 1) / WORD_BITS * sizeof(*present));
+	else
+		set_bits(present, rows.count);
 	return STATUS_OK;
 }
 
@@ -392,29 +421,44 @@ static enum status read_payload(struct block *block, enum payload payload, struc
 	return status;
 }
 
+/* In stored order. */
+static enum status measure_rows(struct block *block, struct payload_walk *walk, uint64_t *lengths)
+{
+	const struct shape_length *shapes = payload_walk_shapes(walk, &block->arena);
+	const uint32_t *codes = walk->shapes.codes;
+	uint32_t rows = block->image.rows;
+	enum status status = shapes ? STATUS_OK : STATUS_NO_MEMORY;
+	for (uint32_t first = 0, end = 0; first < rows && status == STATUS_OK; first = end) {
+		for (end = first + 1; end < rows && codes[end] == codes[first];)
+			end++;
+		status = payload_walk_measure(walk, shapes, first, end - first, lengths + first);
+	}
+	return status;
+}
+
 enum status block_payload_lengths(struct block *block, enum payload payload, const uint64_t **lengths)
 {
 	struct payload_walk walk;
 	const uint32_t *stored_rows = NULL;
-	uint64_t *made = arena_alloc(&block->arena, ((size_t)block->image.rows + 1) * sizeof(*made));
-	if (made == NULL)
-		return STATUS_NO_MEMORY;
 	enum status status = payload_walk_open_lengths(block, payload, &walk);
 	if (status == STATUS_OK)
 		status = block_stored_rows(block, walk.order, &stored_rows);
 	if (status != STATUS_OK)
 		return status;
-	const uint32_t *templates = payload_walk_templates(&walk, &block->arena);
-	if (templates == NULL)
+	uint32_t rows = block->image.rows;
+	uint64_t *stored = arena_alloc(&block->arena, ((size_t)rows + 1) * sizeof(*stored));
+	uint64_t *made = stored_rows ? arena_alloc(&block->arena, ((size_t)rows + 1) * sizeof(*made)) : stored;
+	if (stored == NULL || made == NULL)
 		return STATUS_NO_MEMORY;
-	for (uint32_t i = 0; i < block->image.rows && status == STATUS_OK; i++)
-		status = payload_walk_measure(
-			&walk, templates, walk.shapes.codes[i], &made[stored_rows ? stored_rows[i] : i]);
+	status = measure_rows(block, &walk, stored);
+	if (status != STATUS_OK)
+		return status;
+	for (uint32_t i = 0; i < rows && stored_rows; i++)
+		made[stored_rows[i]] = stored[i];
 	for (uint32_t i = 0; i < block->live && block->live_rows; i++)
 		made[i] = made[block->live_rows[i]];
-	if (status == STATUS_OK)
-		*lengths = made;
-	return status;
+	*lengths = made;
+	return STATUS_OK;
 }
 
 static enum status load_column(struct block *block, unsigned field, struct pick *pick, struct column *column)

@@ -199,66 +199,74 @@ const struct text *patterns_get(struct stream_cursor *cursor, uint32_t count, co
 /* --- lengths --- */
 
 /* Adds to each text of a pattern how long its words of one hole are. */
-static void add_words(const struct reading *reading, size_t hole, uint32_t texts, uint32_t *sums)
+static void add_words(uint32_t *sums, uint32_t texts, const uint32_t *words, const uint32_t *word_lengths)
 {
-	uint32_t fixed = reading->fixed[hole];
 	for (uint32_t turn = 0; turn < texts; turn++)
-		sums[turn] += (uint32_t)reading->words[fixed ? fixed - 1 : reading->hole_words[hole][turn]].len;
+		sums[turn] += word_lengths[words[turn]];
 }
 
-static void add_numbers(const struct reading *reading, size_t hole, uint32_t texts, uint32_t *sums)
+static void add_numbers(uint32_t *sums, uint32_t texts, const int64_t *numbers)
 {
 	for (uint32_t turn = 0; turn < texts; turn++)
-		sums[turn] += (uint32_t)form_int_length(reading->hole_numbers[hole][turn]);
+		sums[turn] += (uint32_t)form_int_length(numbers[turn]);
 }
 
 /* sums: of all texts, pattern by pattern. */
-static void sum_holes(const struct reading *reading, uint32_t *sums)
+static void sum_holes(const struct reading *reading, const uint32_t *word_lengths, uint32_t *sums)
 {
 	size_t word_hole = 0;
 	size_t number_hole = 0;
 	for (uint32_t p = 0; p < reading->pattern_count; p++) {
 		uint32_t texts = reading->layout.texts[p];
-		uint32_t holes = reading->layout.words[p] + reading->layout.numbers[p];
-		for (uint32_t turn = 0; turn < texts; turn++)
-			sums[turn] = (uint32_t)reading->patterns[p].len - holes;
+		uint32_t same =
+			(uint32_t)reading->patterns[p].len - reading->layout.words[p] - reading->layout.numbers[p];
 		for (uint32_t k = 0; k < reading->layout.words[p]; k++)
-			add_words(reading, word_hole++, texts, sums);
+			if (reading->fixed[word_hole + k])
+				same += word_lengths[reading->fixed[word_hole + k] - 1];
+		for (uint32_t turn = 0; turn < texts; turn++)
+			sums[turn] = same;
+		for (uint32_t k = 0; k < reading->layout.words[p]; k++, word_hole++)
+			if (reading->fixed[word_hole] == 0)
+				add_words(sums, texts, reading->hole_words[word_hole], word_lengths);
 		for (uint32_t k = 0; k < reading->layout.numbers[p]; k++)
-			add_numbers(reading, number_hole++, texts, sums);
+			add_numbers(sums, texts, reading->hole_numbers[number_hole++]);
 		sums += texts;
 	}
 }
 
-static enum status measure_all(const struct reading *reading, uint32_t *lengths)
+/* NULL: no memory. */
+static const uint32_t *measure_all(const struct reading *reading)
 {
 	struct arena *arena = reading->cursor->arena;
+	uint32_t *word_lengths = arena_alloc(arena, ((size_t)reading->word_count + 1) * sizeof(*word_lengths));
 	uint32_t *sums = arena_alloc(arena, ((size_t)reading->count + 1) * sizeof(*sums));
 	const uint32_t **next = arena_calloc(arena, (size_t)reading->pattern_count + 1, sizeof(*next));
-	if (sums == NULL || next == NULL)
-		return STATUS_NO_MEMORY;
-	sum_holes(reading, sums);
+	if (word_lengths == NULL || sums == NULL || next == NULL)
+		return NULL;
+	for (uint32_t word = 0; word < reading->word_count; word++)
+		word_lengths[word] = (uint32_t)reading->words[word].len;
+	sum_holes(reading, word_lengths, sums);
+	if (reading->pattern_count == 1)
+		return sums;
+	uint32_t *lengths = arena_alloc(arena, ((size_t)reading->count + 1) * sizeof(*lengths));
 	for (uint32_t p = 0; p < reading->pattern_count; p++) {
 		next[p] = sums;
 		sums += reading->layout.texts[p];
 	}
-	for (uint32_t i = 0; i < reading->count; i++)
+	for (uint32_t i = 0; i < reading->count && lengths; i++)
 		lengths[i] = *next[reading->pattern_of[i]]++;
-	return STATUS_OK;
+	return lengths;
 }
 
 const uint32_t *patterns_get_lengths(struct stream_cursor *cursor, uint32_t count)
 {
 	struct reading reading = {.cursor = cursor, .count = count};
-	uint32_t *lengths = arena_alloc(cursor->arena, ((size_t)count + 1) * sizeof(*lengths));
-	enum status status = lengths ? read_streams(&reading) : STATUS_NO_MEMORY;
-	if (status == STATUS_OK)
-		status = measure_all(&reading, lengths);
+	enum status status = read_streams(&reading);
+	const uint32_t *lengths = status == STATUS_OK ? measure_all(&reading) : NULL;
 	layout_finish(&reading.layout);
-	if (status == STATUS_OK)
-		return lengths;
-	cursor->status = status;
-	return NULL;
+	if (lengths == NULL)
+		cursor->status = status == STATUS_OK ? STATUS_NO_MEMORY : status;
+	return lengths;
 }
 
 /* --- phrases --- */

@@ -214,45 +214,88 @@ enum status payload_walk_put(
 
 /* --- lengths --- */
 
-const uint32_t *payload_walk_templates(const struct payload_walk *walk, struct arena *arena)
+const struct shape_length *payload_walk_shapes(const struct payload_walk *walk, struct arena *arena)
 {
-	uint32_t *lengths = arena_calloc(arena, (size_t)walk->shapes.shapes + 1, sizeof(*lengths));
-	for (uint32_t shape = 0; lengths && shape < walk->shapes.shapes; shape++) {
-		struct text template = walk->shapes.templates[shape];
+	const struct raw_shapes *shapes = &walk->shapes;
+	struct shape_length *lengths = arena_calloc(arena, (size_t)shapes->shapes + 1, sizeof(*lengths));
+	uint32_t *seen = arena_calloc(arena, (size_t)walk->leaf_count + 1, sizeof(*seen)); /* 1 + the shape it is in */
+	if (lengths == NULL || seen == NULL)
+		return NULL;
+	for (uint32_t shape = 0; shape < shapes->shapes; shape++) {
+		struct text template = shapes->templates[shape];
 		for (size_t i = 0; i < template.len; i++)
-			lengths[shape] += template.at[i] == HOLE_STRING ? 2 : template.at[i] != HOLE_RAW;
+			lengths[shape].own += template.at[i] == HOLE_STRING ? 2 : template.at[i] != HOLE_RAW;
+		for (uint32_t k = shapes->hole_starts[shape]; k < shapes->hole_starts[shape + 1]; k++) {
+			lengths[shape].repeats |= seen[shapes->holes[k]] == shape + 1;
+			seen[shapes->holes[k]] = shape + 1;
+		}
 	}
 	return lengths;
 }
 
-/* The length of the entry at a column's next place. */
-static bool measure(const struct raw_texts *texts, uint32_t *next, uint64_t *length)
+/* Adds the lengths of the entries at a column's next places. */
+static bool add_lengths(const struct raw_texts *texts, uint32_t *next, uint64_t *lengths, uint32_t count)
 {
-	uint32_t code = texts->lengths ? next_code(texts, next) : 0;
-	if (code == 0)
+	if (texts->lengths == NULL || count > texts->places - *next)
 		return false;
-	*length += texts->lengths[code - 1];
+	const uint32_t *entries = texts->lengths;
+	uint32_t first = *next;
+	*next += count;
+	if (texts->codes == NULL) {
+		for (uint32_t i = 0; i < count; i++)
+			lengths[i] += entries[first + i];
+		return true;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t code = texts->codes[first + i];
+		if (code == 0)
+			return false;
+		lengths[i] += entries[code - 1];
+	}
 	return true;
 }
 
-enum status payload_walk_measure(
-	struct payload_walk *walk, const uint32_t *template_lengths, uint32_t code, uint64_t *length)
+static bool add_references(struct payload_walk *walk, uint64_t *lengths, uint32_t count)
 {
-	*length = 0;
-	if (code == PAYLOAD_CODE_REFERENCE) {
-		if (walk->reference_next >= walk->reference_count || walk->sizes[walk->reference_next] < 0)
-			return STATUS_DAMAGED;
-		*length = (uint64_t)walk->sizes[walk->reference_next++];
-	} else if (code == PAYLOAD_CODE_RAW) {
-		return measure(&walk->raw, &walk->raw_next, length) ? STATUS_OK : STATUS_DAMAGED;
-	} else if (code >= PAYLOAD_CODE_SHAPE) {
-		uint32_t shape = code - PAYLOAD_CODE_SHAPE;
-		*length = template_lengths[shape];
-		for (uint32_t k = walk->shapes.hole_starts[shape]; k < walk->shapes.hole_starts[shape + 1]; k++) {
-			struct leaf_walk *leaf = &walk->leaf[walk->shapes.holes[k]];
-			if (!measure(&leaf->texts, &leaf->next, length))
-				return STATUS_DAMAGED;
-		}
+	if (count > walk->reference_count - walk->reference_next)
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		int64_t size = walk->sizes[walk->reference_next++];
+		if (size < 0)
+			return false;
+		lengths[i] = (uint64_t)size;
 	}
-	return STATUS_OK;
+	return true;
+}
+
+/* Hole by hole over all of them; a leaf column that the shape has twice gives its places payload by payload. */
+static bool add_shapes(
+	struct payload_walk *walk, const struct shape_length *length, uint32_t shape, uint64_t *lengths, uint32_t count)
+{
+	uint32_t step = length->repeats ? 1 : count;
+	bool whole = true;
+	for (uint32_t i = 0; i < count; i++)
+		lengths[i] = length->own;
+	for (uint32_t i = 0; i < count && whole; i += step)
+		for (uint32_t k = walk->shapes.hole_starts[shape]; k < walk->shapes.hole_starts[shape + 1] && whole;
+			k++) {
+			struct leaf_walk *leaf = &walk->leaf[walk->shapes.holes[k]];
+			whole = add_lengths(&leaf->texts, &leaf->next, lengths + i, step);
+		}
+	return whole;
+}
+
+enum status payload_walk_measure(
+	struct payload_walk *walk, const struct shape_length *shapes, uint32_t first, uint32_t count, uint64_t *lengths)
+{
+	uint32_t code = walk->shapes.codes[first];
+	bool whole = true;
+	memset(lengths, 0, count * sizeof(*lengths));
+	if (code == PAYLOAD_CODE_REFERENCE)
+		whole = add_references(walk, lengths, count);
+	else if (code == PAYLOAD_CODE_RAW)
+		whole = add_lengths(&walk->raw, &walk->raw_next, lengths, count);
+	else if (code >= PAYLOAD_CODE_SHAPE)
+		whole = add_shapes(walk, &shapes[code - PAYLOAD_CODE_SHAPE], code - PAYLOAD_CODE_SHAPE, lengths, count);
+	return whole ? STATUS_OK : STATUS_DAMAGED;
 }

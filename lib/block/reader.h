@@ -69,11 +69,16 @@ struct payload_walk {
 enum status payload_walk_open(struct block *block, enum payload payload, struct payload_walk *walk) MUST_CHECK;
 /* Only lengths are decoded, and payload_walk_measure is what may follow. */
 enum status payload_walk_open_lengths(struct block *block, enum payload payload, struct payload_walk *walk) MUST_CHECK;
-/* The length of the payload of the next row in stored order; template_lengths: see payload_walk_templates. */
-enum status payload_walk_measure(
-	struct payload_walk *walk, const uint32_t *template_lengths, uint32_t code, uint64_t *length) MUST_CHECK;
-/* By shape: the length of what is not a leaf, quotes of strings included.  NULL: no memory. */
-const uint32_t *payload_walk_templates(const struct payload_walk *walk, struct arena *arena);
+/* Of a shape: the length of what is not a leaf, quotes of strings included, and whether it has a leaf column twice. */
+struct shape_length {
+	uint32_t own;
+	bool repeats;
+};
+/* By shape.  NULL: no memory. */
+const struct shape_length *payload_walk_shapes(const struct payload_walk *walk, struct arena *arena);
+/* The lengths of the payloads of the next `count` rows in stored order, from row `first` on, which have the same code. */
+enum status payload_walk_measure(struct payload_walk *walk, const struct shape_length *shapes, uint32_t first,
+	uint32_t count, uint64_t *lengths) MUST_CHECK;
 /*
  * For some rows only: no values are decoded at first; a walk over all rows that says which are wanted makes the entries
  * known that they need; and payload_walk_again decodes them and goes back to the first row.
