@@ -25,15 +25,18 @@ static int64_t middle_of(unsigned octave, unsigned bucket)
 	return (int64_t)(low + ((UINT64_C(1) << (octave - 1)) >> 1));
 }
 
-static enum status count_value(struct durations *durations, int64_t ns)
+static enum status count_values(struct durations *durations, const int64_t *values, uint64_t count)
 {
-	uint64_t value = ns < 0 ? 0 : (uint64_t)ns;
-	unsigned octave = octave_of(value);
-	if (durations->octaves[octave] == NULL)
-		durations->octaves[octave] = calloc(DURATIONS_BUCKETS, sizeof(durations->octaves[0][0]));
-	if (durations->octaves[octave] == NULL)
-		return STATUS_NO_MEMORY;
-	durations->octaves[octave][bucket_of(value, octave)]++;
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t value = values[i] < 0 ? 0 : (uint64_t)values[i];
+		unsigned octave = octave_of(value);
+		uint64_t *buckets = durations->octaves[octave];
+		if (buckets == NULL)
+			buckets = durations->octaves[octave] = calloc(DURATIONS_BUCKETS, sizeof(*buckets));
+		if (buckets == NULL)
+			return STATUS_NO_MEMORY;
+		buckets[bucket_of(value, octave)]++;
+	}
 	return STATUS_OK;
 }
 
@@ -41,39 +44,46 @@ static enum status make_histogram(struct durations *durations)
 {
 	durations->octaves = calloc(DURATIONS_OCTAVES, sizeof(uint64_t *));
 	enum status status = durations->octaves ? STATUS_OK : STATUS_NO_MEMORY;
-	for (uint64_t i = 0; i < durations->count && status == STATUS_OK; i++)
-		status = count_value(durations, durations->values[i]);
+	if (status == STATUS_OK)
+		status = count_values(durations, durations->values, durations->count);
 	free(durations->values);
 	durations->values = NULL;
 	return status;
 }
 
-static enum status make_room(struct durations *durations)
+static enum status keep_values(struct durations *durations, const int64_t *values, uint64_t count)
 {
-	uint64_t room = durations->room ? durations->room * 2 : 8;
-	int64_t *values = realloc(durations->values, room * sizeof(*values));
-	if (values == NULL)
-		return STATUS_NO_MEMORY;
-	durations->values = values;
-	durations->room = room;
+	uint64_t room = durations->room ? durations->room : 8;
+	while (room < durations->count + count)
+		room *= 2;
+	if (room > durations->room) {
+		int64_t *kept = realloc(durations->values, room * sizeof(*kept));
+		if (kept == NULL)
+			return STATUS_NO_MEMORY;
+		durations->values = kept;
+		durations->room = room;
+	}
+	memcpy(durations->values + durations->count, values, count * sizeof(*values));
 	return STATUS_OK;
 }
 
-enum status durations_add(struct durations *durations, int64_t ns)
+enum status durations_add(struct durations *durations, const int64_t *values, uint64_t count)
 {
 	enum status status = STATUS_OK;
-	if (durations->octaves == NULL && durations->count == DURATIONS_EXACT_MAX)
+	if (count == 0)
+		return STATUS_OK;
+	if (durations->octaves == NULL && count > DURATIONS_EXACT_MAX - durations->count)
 		status = make_histogram(durations);
-	else if (durations->octaves == NULL && durations->count == durations->room)
-		status = make_room(durations);
-	if (status == STATUS_OK && durations->octaves)
-		status = count_value(durations, ns);
+	if (status == STATUS_OK)
+		status = durations->octaves ? count_values(durations, values, count)
+					    : keep_values(durations, values, count);
 	if (status != STATUS_OK)
 		return status;
-	if (durations->values)
-		durations->values[durations->count] = ns;
-	durations->max = durations->count == 0 || ns > durations->max ? ns : durations->max;
-	durations->count++;
+	int64_t max = durations->count == 0 ? values[0] : durations->max;
+	for (uint64_t i = 0; i < count; i++)
+		max = values[i] > max ? values[i] : max;
+	durations->max = max;
+	durations->count += count;
 	durations->sorted = false;
 	return STATUS_OK;
 }
@@ -97,11 +107,8 @@ static enum status add_octave(struct durations *into, unsigned octave, const uin
 enum status durations_merge(struct durations *into, const struct durations *from)
 {
 	enum status status = STATUS_OK;
-	if (from->octaves == NULL) {
-		for (uint64_t i = 0; i < from->count && status == STATUS_OK; i++)
-			status = durations_add(into, from->values[i]);
-		return status;
-	}
+	if (from->octaves == NULL)
+		return durations_add(into, from->values, from->count);
 	if (into->octaves == NULL)
 		status = make_histogram(into);
 	for (unsigned octave = 0; octave < DURATIONS_OCTAVES && status == STATUS_OK; octave++)

@@ -19,7 +19,8 @@ struct durations {
 	bool sorted;
 };
 
-enum status durations_add(struct durations *durations, int64_t ns) MUST_CHECK;
+/* Adds `count` values.  On failure some of them may be counted. */
+enum status durations_add(struct durations *durations, const int64_t *values, uint64_t count) MUST_CHECK;
 /* Adds all values of another one, which stays. */
 enum status durations_merge(struct durations *into, const struct durations *from) MUST_CHECK;
 /* Where there are more than exact_max, from now on a histogram. */

@@ -25,6 +25,9 @@ struct tally_work {
 	uint32_t pair_count[BLOCK_ROWS_MAX];
 	struct tally_group *groups[BLOCK_ROWS_MAX]; /* by that number */
 	uint32_t group_count;
+	uint32_t sorted[BLOCK_ROWS_MAX];     /* positions by group, ascending in each */
+	uint32_t starts[BLOCK_ROWS_MAX + 1]; /* of each group there */
+	int64_t values[BLOCK_ROWS_MAX];
 	struct tally_pairs pairs;
 	struct arena arena;
 };

@@ -1,7 +1,7 @@
 /*
  * Counting a block.  First every column that the spec needs is decoded, so that a damaged one leaves nothing half
  * counted; then each row that counts gets its group's number (by codes alone), each number its group (by texts, once),
- * and each figure runs over the rows by itself.
+ * and each figure runs over the rows by itself, group by group where it is a sum or a range.
  */
 #include <stdlib.h>
 
@@ -56,6 +56,18 @@ static enum status read_sizes(struct block *block, enum payload payload, unsigne
 	return status;
 }
 
+static bool is_full(const struct column *numbers, uint32_t rows)
+{
+	uint32_t row = 0;
+	if (numbers->rows < rows)
+		return false;
+	while (row + 64 <= rows && numbers->present[row / 64] == UINT64_MAX)
+		row += 64;
+	while (row < rows && row_is_set(numbers->present, row))
+		row++;
+	return row == rows;
+}
+
 static enum status read_figures(const struct tally_spec *spec, struct block *block, struct columns *columns)
 {
 	enum status status = STATUS_OK;
@@ -69,7 +81,9 @@ static enum status read_figures(const struct tally_spec *spec, struct block *blo
 		status = column_read(block, FIELD_DURATION_NS, &columns->duration);
 	if ((spec->times || spec->sample_count > 0) && status == STATUS_OK)
 		status = column_read(block, FIELD_TIME, &columns->time);
-	if ((spec->times || spec->sample_count > 0) && status == STATUS_OK)
+	/* Only where an event has no time of its own. */
+	if ((spec->times || spec->sample_count > 0) && status == STATUS_OK &&
+		!is_full(&columns->time, block_count(block)))
 		status = column_read(block, FIELD_RECV_TIME, &columns->recv_time);
 	return status;
 }
@@ -107,45 +121,26 @@ static const bool *codes_that_are(const struct tally_codes *codes, struct text t
 static enum status list_rows(
 	struct tally *tally, struct tally_work *work, const struct columns *columns, const uint64_t rows[ROW_WORDS_MAX])
 {
+	uint32_t count = 0;
+	for (uint32_t word = 0; word < ROW_WORDS_MAX; word++)
+		for (uint64_t bits = rows[word]; bits; bits &= bits - 1)
+			work->rows[count++] = word * 64 + (uint32_t)__builtin_ctzll(bits);
+	work->count = count;
+	if (columns->stage.codes == NULL)
+		return STATUS_OK;
 	const bool *are_start = codes_that_are(&columns->stage, TEXT("start"), &work->arena);
 	bool with_starts = tally->spec->once != NULL;
 	if (are_start == NULL)
 		return STATUS_NO_MEMORY;
 	work->count = 0;
-	for (uint32_t word = 0; word < ROW_WORDS_MAX; word++) {
-		for (uint64_t bits = rows[word]; bits; bits &= bits - 1) {
-			uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(bits);
-			bool is_start = are_start[tally_code(&columns->stage, row)];
-			tally->has_starts = tally->has_starts || is_start;
-			if (!is_start || with_starts)
-				work->rows[work->count++] = row;
-		}
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t row = work->rows[i];
+		bool is_start = are_start[columns->stage.codes[row]];
+		tally->has_starts = tally->has_starts || is_start;
+		if (!is_start || with_starts)
+			work->rows[work->count++] = row;
 	}
 	return STATUS_OK;
-}
-
-/* Who told of the calls: mostly one rank, and few roles in a block. */
-static enum status note_ranks(struct tally *tally, struct tally_work *work, const struct columns *columns)
-{
-	const bool *are_calls = codes_that_are(&columns->kind, TEXT("tool_call"), &work->arena);
-	unsigned *ranks = arena_alloc(&work->arena, columns->role.limit * sizeof(*ranks));
-	if (are_calls == NULL || ranks == NULL)
-		return STATUS_NO_MEMORY;
-	for (uint32_t code = 0; code < columns->role.limit; code++)
-		ranks[code] = 1U << rank_of_role(code ? columns->role.fields[0].texts[code] : TEXT(""));
-	for (uint32_t i = 0; i < work->count; i++)
-		if (are_calls[tally_code(&columns->kind, work->rows[i])])
-			tally->ranks |= ranks[tally_code(&columns->role, work->rows[i])];
-	return STATUS_OK;
-}
-
-static uint32_t number_by_table(struct tally_pairs *pairs, uint32_t at, uint32_t position, uint32_t *count)
-{
-	if (pairs->table[at] == 0) {
-		pairs->first[*count] = position;
-		pairs->table[at] = ++*count;
-	}
-	return pairs->table[at] - 1;
 }
 
 static uint32_t number_by_slots(struct tally_pairs *pairs, uint32_t a, uint32_t b, uint32_t position, uint32_t *count)
@@ -164,6 +159,23 @@ static uint32_t number_by_slots(struct tally_pairs *pairs, uint32_t a, uint32_t 
 	return slot->number - 1;
 }
 
+static uint32_t number_by_table(
+	struct tally_work *work, const uint32_t *a, const struct tally_codes *codes, uint32_t *numbers)
+{
+	uint32_t *table = work->pairs.table;
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < work->count; i++) {
+		uint32_t at = a[i] * codes->limit + tally_code(codes, work->rows[i]);
+		uint32_t number = table[at];
+		if (number == 0) {
+			work->pairs.first[count] = i;
+			number = table[at] = ++count;
+		}
+		numbers[i] = number - 1;
+	}
+	return count;
+}
+
 /*
  * For each position, the number of the pair (a[position], the row's code); a has numbers below a_limit.  numbers may be
  * a.  Returns how many pairs there are; pairs->first has a position of each.
@@ -173,16 +185,13 @@ static uint32_t number_pairs(struct tally_work *work, const uint32_t *a, uint32_
 {
 	struct tally_pairs *pairs = &work->pairs;
 	uint32_t count = 0;
-	bool few = (uint64_t)a_limit * codes->limit <= TALLY_PAIR_TABLE;
-	if (few)
+	if ((uint64_t)a_limit * codes->limit <= TALLY_PAIR_TABLE) {
 		memset(pairs->table, 0, (size_t)a_limit * codes->limit * sizeof(pairs->table[0]));
-	else
-		memset(pairs->slots, 0, sizeof(pairs->slots));
-	for (uint32_t i = 0; i < work->count; i++) {
-		uint32_t code = tally_code(codes, work->rows[i]);
-		numbers[i] = few ? number_by_table(pairs, a[i] * codes->limit + code, i, &count)
-				 : number_by_slots(pairs, a[i], code, i, &count);
+		return number_by_table(work, a, codes, numbers);
 	}
+	memset(pairs->slots, 0, sizeof(pairs->slots));
+	for (uint32_t i = 0; i < work->count; i++)
+		numbers[i] = number_by_slots(pairs, a[i], tally_code(codes, work->rows[i]), i, &count);
 	return count;
 }
 
@@ -217,7 +226,38 @@ static enum status group_rows(struct tally *tally, struct tally_work *work, cons
 	return STATUS_OK;
 }
 
+/* Positions by group: what is added up or compared in a group then stays at hand. */
+static void sort_rows(struct tally_work *work)
+{
+	memset(work->starts, 0, ((size_t)work->group_count + 1) * sizeof(work->starts[0]));
+	for (uint32_t i = 0; i < work->count; i++)
+		work->starts[work->group[i]]++;
+	for (uint32_t number = 0, start = 0; number <= work->group_count; number++) {
+		uint32_t count = work->starts[number];
+		work->starts[number] = start;
+		start += count;
+	}
+	for (uint32_t i = 0; i < work->count; i++)
+		work->sorted[work->starts[work->group[i]]++] = i;
+	/* Each has become the next one's start. */
+	memmove(work->starts + 1, work->starts, work->group_count * sizeof(work->starts[0]));
+	work->starts[0] = 0;
+}
+
 /* --- figures --- */
+
+/* The rows of one group. */
+struct share {
+	struct tally_group *group;
+	const uint32_t *positions;
+	uint32_t count;
+};
+
+static struct share share_of(const struct tally_work *work, uint32_t number)
+{
+	uint32_t start = work->starts[number];
+	return (struct share){work->groups[number], work->sorted + start, work->starts[number + 1] - start};
+}
 
 static inline bool is_there(const struct column *numbers, uint32_t row)
 {
@@ -229,42 +269,67 @@ static inline struct tally_group *group_at(const struct tally_work *work, uint32
 	return work->groups[work->group[position]];
 }
 
-static enum status judge(const struct tally_spec *spec, struct tally_work *work, struct columns *columns)
+/* What the codes of a block mean. */
+struct meanings {
+	uint8_t *verdicts;
+	unsigned *ranks; /* bits: who told of it; mostly one rank, and few roles in a block */
+	const bool *are_calls;
+};
+
+static enum status find_meanings(const struct columns *columns, struct arena *arena, struct meanings *meanings)
 {
-	uint8_t *verdicts = arena_alloc(&work->arena, columns->verdict.limit);
-	const bool *are_calls = codes_that_are(&columns->kind, TEXT("tool_call"), &work->arena);
-	if (verdicts == NULL || are_calls == NULL)
+	meanings->verdicts = arena_alloc(arena, columns->verdict.limit);
+	meanings->ranks = arena_alloc(arena, columns->role.limit * sizeof(*meanings->ranks));
+	meanings->are_calls = codes_that_are(&columns->kind, TEXT("tool_call"), arena);
+	if (meanings->verdicts == NULL || meanings->ranks == NULL || meanings->are_calls == NULL)
 		return STATUS_NO_MEMORY;
-	verdicts[0] = VERDICT_UNKNOWN;
+	meanings->verdicts[0] = VERDICT_UNKNOWN;
 	for (uint32_t code = 1; code < columns->verdict.limit; code++) {
 		enum verdict verdict = verdict_find(columns->verdict.fields[0].texts[code]);
-		verdicts[code] = (uint8_t)(verdict < VERDICT_COUNT ? verdict : VERDICT_UNKNOWN);
+		meanings->verdicts[code] = (uint8_t)(verdict < VERDICT_COUNT ? verdict : VERDICT_UNKNOWN);
 	}
-	for (uint32_t i = 0; i < work->count; i++) {
-		uint32_t row = work->rows[i];
-		bool is_call = are_calls[tally_code(&columns->kind, row)];
-		columns->verdicts[i] = verdicts[tally_code(&columns->verdict, row)];
-		columns->counts[i] = is_call || !spec->calls_alone;
-		struct tally_group *group = group_at(work, i);
-		group->events++;
-		group->calls += is_call;
-		group->verdicts[columns->verdicts[i]] += columns->counts[i];
-	}
+	for (uint32_t code = 0; code < columns->role.limit; code++)
+		meanings->ranks[code] = 1U << rank_of_role(code ? columns->role.fields[0].texts[code] : TEXT(""));
 	return STATUS_OK;
 }
 
-static enum status add_durations(struct tally *tally, const struct tally_work *work, const struct columns *columns)
+static enum status judge(struct tally *tally, struct tally_work *work, struct columns *columns)
+{
+	struct meanings meanings;
+	bool calls_alone = tally->spec->calls_alone;
+	unsigned ranks = 0;
+	if (find_meanings(columns, &work->arena, &meanings) != STATUS_OK)
+		return STATUS_NO_MEMORY;
+	for (uint32_t i = 0; i < work->count; i++) {
+		uint32_t row = work->rows[i];
+		bool is_call = meanings.are_calls[tally_code(&columns->kind, row)];
+		bool counts = is_call || !calls_alone;
+		uint8_t verdict = meanings.verdicts[tally_code(&columns->verdict, row)];
+		ranks |= is_call ? meanings.ranks[tally_code(&columns->role, row)] : 0;
+		columns->verdicts[i] = verdict;
+		columns->counts[i] = counts;
+		struct tally_group *group = group_at(work, i);
+		group->events++;
+		group->calls += is_call;
+		group->verdicts[verdict] += counts;
+	}
+	tally->ranks |= ranks;
+	return STATUS_OK;
+}
+
+static enum status add_durations(
+	struct tally *tally, struct tally_work *work, const struct columns *columns, struct share share)
 {
 	const struct column *duration = &columns->duration;
-	enum status status = STATUS_OK;
-	for (uint32_t i = 0; i < work->count && status == STATUS_OK; i++) {
+	uint32_t count = 0;
+	for (uint32_t k = 0; k < share.count; k++) {
+		uint32_t i = share.positions[k];
 		uint32_t row = work->rows[i];
-		if (!is_there(duration, row) || !columns->counts[i])
-			continue;
-		status = durations_add(&group_at(work, i)->durations, duration->numbers[row]);
-		tally->durations++;
+		if (is_there(duration, row) && columns->counts[i])
+			work->values[count++] = duration->numbers[row];
 	}
-	return status == STATUS_OK ? tally_limit_durations(tally) : status;
+	tally->durations += count;
+	return durations_add(&share.group->durations, work->values, count);
 }
 
 /* As the emitter sent it. */
@@ -275,54 +340,117 @@ static inline uint64_t size_at(const struct sizes *sizes, uint32_t row)
 	return sizes->stored ? sizes->stored[row] : 0;
 }
 
-static void add_bytes(const struct tally_work *work, const struct columns *columns)
+static uint64_t add_sizes(
+	const struct tally_work *work, const struct columns *columns, const struct sizes *sizes, struct share share)
 {
-	for (uint32_t i = 0; i < work->count; i++) {
-		struct tally_group *group = group_at(work, i);
-		uint32_t row = work->rows[i];
-		if (!columns->counts[i])
-			continue;
-		group->request_bytes += size_at(&columns->request, row);
-		group->response_bytes += size_at(&columns->response, row);
+	uint64_t sum = 0;
+	if (sizes->stored == NULL && sizes->sent.rows == 0)
+		return 0;
+	for (uint32_t k = 0; k < share.count; k++) {
+		uint32_t i = share.positions[k];
+		if (columns->counts[i])
+			sum += size_at(sizes, work->rows[i]);
 	}
+	return sum;
 }
 
-static bool moment_of(const struct columns *columns, uint32_t row, struct tally_moment *moment)
+static inline bool time_of(const struct columns *columns, uint32_t row, int64_t *time)
 {
 	const struct column *column = &columns->time;
 	if (!is_there(column, row))
 		column = &columns->recv_time;
 	if (!is_there(column, row))
 		return false;
-	*moment = (struct tally_moment){true, column->numbers[row], columns->store, columns->first_seq + row};
+	*time = column->numbers[row];
 	return true;
 }
 
-static inline void stretch(struct tally_moment *first, struct tally_moment *last, const struct tally_moment *moment)
+static bool moment_of(const struct columns *columns, uint32_t row, struct tally_moment *moment)
 {
-	if (!first->known || tally_moment_before(moment, first))
-		*first = *moment;
-	if (!last->known || tally_moment_before(last, moment))
-		*last = *moment;
+	int64_t time = 0;
+	if (!time_of(columns, row, &time))
+		return false;
+	*moment = (struct tally_moment){true, time, columns->store, columns->first_seq + row};
+	return true;
 }
 
-static void add_times(const struct tally_work *work, const struct columns *columns)
+/* The earliest and the latest of rows that ascend: of equal times the first and the last row, as moments are ordered. */
+struct stretch {
+	bool known;
+	uint32_t first, last; /* rows */
+	int64_t first_time, last_time;
+};
+
+static inline void lengthen(struct stretch *stretch, int64_t time, uint32_t row)
+{
+	if (!stretch->known || time < stretch->first_time) {
+		stretch->first_time = time;
+		stretch->first = row;
+	}
+	if (!stretch->known || time >= stretch->last_time) {
+		stretch->last_time = time;
+		stretch->last = row;
+	}
+	stretch->known = true;
+}
+
+static void merge_stretch(struct tally_moment *first, struct tally_moment *last, const struct stretch *stretch,
+	const struct columns *columns)
 {
 	struct tally_moment moment;
-	for (uint32_t i = 0; i < work->count; i++) {
-		struct tally_group *group = group_at(work, i);
+	if (!stretch->known)
+		return;
+	if (moment_of(columns, stretch->first, &moment) && (!first->known || tally_moment_before(&moment, first)))
+		*first = moment;
+	if (moment_of(columns, stretch->last, &moment) && (!last->known || tally_moment_before(last, &moment)))
+		*last = moment;
+}
+
+static void add_times(const struct tally_work *work, const struct columns *columns, struct share share)
+{
+	struct tally_group *group = share.group;
+	struct stretch all = {.known = false};
+	struct stretch errors = {.known = false};
+	int64_t busy_until = group->busy_until;
+	for (uint32_t k = 0; k < share.count; k++) {
+		uint32_t i = share.positions[k];
 		uint32_t row = work->rows[i];
+		int64_t time = 0;
 		int64_t end = 0;
-		if (!moment_of(columns, row, &moment))
+		if (!time_of(columns, row, &time))
 			continue;
 		if (!is_there(&columns->duration, row) ||
-			__builtin_add_overflow(moment.time, columns->duration.numbers[row], &end))
-			end = moment.time;
-		group->busy_until = end > group->busy_until ? end : group->busy_until;
-		stretch(&group->first, &group->last, &moment);
-		if (columns->counts[i] && verdict_is_error((enum verdict)columns->verdicts[i]))
-			stretch(&group->first_error, &group->last_error, &moment);
+			__builtin_add_overflow(time, columns->duration.numbers[row], &end))
+			end = time;
+		busy_until = end > busy_until ? end : busy_until;
+		lengthen(&all, time, row);
+		if (columns->verdicts[i] != VERDICT_OK && columns->counts[i] &&
+			verdict_is_error((enum verdict)columns->verdicts[i]))
+			lengthen(&errors, time, row);
 	}
+	group->busy_until = busy_until;
+	merge_stretch(&group->first, &group->last, &all, columns);
+	merge_stretch(&group->first_error, &group->last_error, &errors, columns);
+}
+
+/* Sums and ranges, group by group. */
+static enum status add_figures(struct tally *tally, struct tally_work *work, const struct columns *columns)
+{
+	const struct tally_spec *spec = tally->spec;
+	enum status status = STATUS_OK;
+	sort_rows(work);
+	for (uint32_t number = 0; number < work->group_count && status == STATUS_OK; number++) {
+		struct share share = share_of(work, number);
+		if (spec->bytes) {
+			share.group->request_bytes += add_sizes(work, columns, &columns->request, share);
+			share.group->response_bytes += add_sizes(work, columns, &columns->response, share);
+		}
+		if (spec->times)
+			add_times(work, columns, share);
+		if (spec->durations)
+			status = add_durations(tally, work, columns, share);
+	}
+	return status == STATUS_OK && spec->durations ? tally_limit_durations(tally) : status;
 }
 
 /* A value is hashed once for a block, whatever the number of groups it is in. */
@@ -396,13 +524,9 @@ static enum status count_rows(struct tally *tally, struct tally_work *work, stru
 	const struct tally_spec *spec = tally->spec;
 	enum status status = group_rows(tally, work, columns);
 	if (status == STATUS_OK)
-		status = judge(spec, work, columns);
-	if (status == STATUS_OK && spec->durations)
-		status = add_durations(tally, work, columns);
-	if (status == STATUS_OK && spec->bytes)
-		add_bytes(work, columns);
-	if (status == STATUS_OK && spec->times)
-		add_times(work, columns);
+		status = judge(tally, work, columns);
+	if (status == STATUS_OK && (spec->durations || spec->bytes || spec->times))
+		status = add_figures(tally, work, columns);
 	for (size_t i = 0; i < spec->set_count && status == STATUS_OK; i++)
 		status = add_set(tally, work, &columns->sets[i], i);
 	for (size_t i = 0; i < spec->sample_count && status == STATUS_OK; i++)
@@ -430,7 +554,5 @@ enum status tally_visit(
 		status = once_drop(tally->spec->once, block, counted);
 	if (status == STATUS_OK)
 		status = list_rows(tally, work, columns, counted);
-	if (status == STATUS_OK)
-		status = note_ranks(tally, work, columns);
 	return status == STATUS_OK && work->count > 0 ? count_rows(tally, work, columns) : status;
 }

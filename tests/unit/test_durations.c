@@ -8,7 +8,7 @@
 
 static void add(struct durations *durations, int64_t ns)
 {
-	assert_int_equal(durations_add(durations, ns), STATUS_OK);
+	assert_int_equal(durations_add(durations, &ns, 1), STATUS_OK);
 }
 
 static void percentiles_of_few_values_are_exact(void **state)
@@ -73,6 +73,32 @@ static void parts_merge_into_the_whole(void **state)
 	durations_finish(&few);
 }
 
+/* Also where exact values become a histogram in the middle of those that come together. */
+static void values_added_together_count_as_one_by_one(void **state)
+{
+	(void)state;
+	enum { COUNT = DURATIONS_EXACT_MAX + 5000, TOGETHER = 3000 };
+	static int64_t values[TOGETHER];
+	struct durations together = {0}, single = {0};
+	assert_int_equal(durations_add(&together, NULL, 0), STATUS_OK);
+	assert_int_equal(durations_percentile(&together, 0.5), 0);
+	for (int64_t i = 0; i < COUNT; i++) {
+		int64_t ns = i * i * 41 % 1000003 - 500;
+		values[i % TOGETHER] = ns;
+		add(&single, ns);
+		uint64_t count = (uint64_t)(i % TOGETHER) + 1;
+		if (count == TOGETHER || i == COUNT - 1)
+			assert_int_equal(durations_add(&together, values, count), STATUS_OK);
+	}
+	assert_int_equal(together.count, single.count);
+	assert_int_equal(together.max, single.max);
+	for (int percent = 0; percent <= 100; percent++)
+		assert_int_equal(durations_percentile(&together, percent / 100.0),
+			durations_percentile(&single, percent / 100.0));
+	durations_finish(&together);
+	durations_finish(&single);
+}
+
 static void a_limit_makes_a_histogram_of_those_above_it(void **state)
 {
 	(void)state;
@@ -98,6 +124,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(percentiles_of_few_values_are_exact),
 		cmocka_unit_test(percentiles_of_many_values_are_close),
+		cmocka_unit_test(values_added_together_count_as_one_by_one),
 		cmocka_unit_test(parts_merge_into_the_whole),
 		cmocka_unit_test(a_limit_makes_a_histogram_of_those_above_it),
 	};
