@@ -223,16 +223,16 @@ static enum status get_payload(void *context, const uint8_t key[32], struct aren
 static uint32_t rows_in_range(const struct lane *lane, const struct block *block, uint64_t rows[ROW_WORDS_MAX])
 {
 	uint64_t first = block_first_seq(block);
-	uint32_t count = block_count(block);
-	uint32_t met = 0;
+	uint64_t count = block_count(block) < BLOCK_ROWS_MAX ? block_count(block) : BLOCK_ROWS_MAX;
+	uint64_t from = lane->seq_first > first ? lane->seq_first - first : 0;
+	uint64_t to = lane->seq_last < first ? 0 : lane->seq_last - first < count ? lane->seq_last - first + 1 : count;
 	memset(rows, 0, ROW_WORDS_MAX * sizeof(rows[0]));
-	for (uint32_t row = 0; row < count && row < BLOCK_ROWS_MAX; row++) {
-		if (first + row >= lane->seq_first && first + row <= lane->seq_last) {
-			rows[row / 64] |= UINT64_C(1) << (row % 64);
-			met++;
-		}
+	for (uint64_t row = from; row < to;) {
+		uint64_t bits = to - row < 64 - row % 64 ? to - row : 64 - row % 64;
+		rows[row / 64] |= UINT64_MAX >> (64 - bits) << row % 64;
+		row += bits;
 	}
-	return met;
+	return from < to ? (uint32_t)(to - from) : 0;
 }
 
 /* Finds the wanted rows of the lane's block and, where the visit is divided, works on them. */
