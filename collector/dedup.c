@@ -12,6 +12,9 @@
  * Slices are numbered upwards; at most SLICES_MAX of them live, so a number means one slice only until 32 further ones
  * have begun.  An entry of a slice that has gone counts as absent from then on; a sweep over the table, a few slots
  * with each entry added and more with each slice begun, takes such entries out before the number comes round.
+ *
+ * Entries come to random places, so that with small pages nearly each would cost a walk through the page tables.  Once
+ * the table is in use all over, it is moved to huge pages, one after the other; a table with few ids stays small.
  */
 #include "dedup.h"
 
@@ -19,6 +22,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum {
 	SLICES_PER_WINDOW = 16,
@@ -26,7 +30,14 @@ enum {
 	SLICE_NUMBERS = 64,
 	SWEEP_SLOTS_PER_ADD = 80,
 	PROOF_BITS = 41,
+	HUGE_PAGE_BYTES = 2 << 20,
+	SLOTS_BEFORE_HUGE = 4096,
+	SLOTS_PER_HUGE = 64,
 };
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 /* since Linux 6.1; older ones refuse it, which changes nothing */
+#endif
 
 struct slice {
 	uint64_t ids;
@@ -38,6 +49,7 @@ struct dedup {
 	uint16_t (*infos)[3];
 	uint64_t slots, slots_used; /* used: also by entries of slices that have gone */
 	uint64_t sweep_at, sweep_left;
+	size_t huge_pages; /* of each table, asked for so far */
 	uint64_t ids_max, slice_ids_max;
 	int64_t age_max, slice_age_max; /* ns */
 	uint64_t oldest, newest;        /* slices alive, both inclusive */
@@ -220,6 +232,25 @@ static void begin_slice(struct dedup *dedup)
 		drop_oldest(dedup);
 }
 
+/* Makes the huge page of that number of a table, if it lies within. */
+static void collapse(void *table, size_t bytes, size_t number)
+{
+	uintptr_t first = ((uintptr_t)table + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
+	uintptr_t at = first + number * HUGE_PAGE_BYTES;
+	if (at + HUGE_PAGE_BYTES <= (uintptr_t)table + bytes)
+		(void)madvise((void *)at, HUGE_PAGE_BYTES, MADV_COLLAPSE);
+}
+
+static void count_slot(struct dedup *dedup)
+{
+	dedup->slots_used++;
+	if (dedup->slots_used < SLOTS_BEFORE_HUGE || dedup->slots_used % SLOTS_PER_HUGE != 0)
+		return;
+	collapse(dedup->fingerprints, dedup->slots * sizeof(*dedup->fingerprints), dedup->huge_pages);
+	collapse(dedup->infos, dedup->slots * sizeof(*dedup->infos), dedup->huge_pages);
+	dedup->huge_pages++;
+}
+
 /* Puts an entry into the first slot on its way that is free or belongs to a slice that has gone. */
 static bool place(struct dedup *dedup, uint64_t fingerprint, uint64_t info)
 {
@@ -235,7 +266,7 @@ static bool place(struct dedup *dedup, uint64_t fingerprint, uint64_t info)
 	}
 	if (reusable == UINT64_MAX) {
 		reusable = slot;
-		dedup->slots_used++;
+		count_slot(dedup);
 	}
 	write_slot(dedup, reusable, fingerprint, info);
 	atomic_fetch_add(&dedup->ids, 1);
