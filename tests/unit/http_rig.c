@@ -67,6 +67,14 @@ void ingest_note(struct ingest *ingest, const char *op, struct text detail)
 	pthread_mutex_unlock(&funnel.lock);
 }
 
+bool was_noted(const char *part)
+{
+	pthread_mutex_lock(&funnel.lock);
+	bool found = strstr(funnel.note, part) != NULL;
+	pthread_mutex_unlock(&funnel.lock);
+	return found;
+}
+
 void wait_held(size_t count)
 {
 	pthread_mutex_lock(&funnel.lock);

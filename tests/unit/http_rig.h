@@ -37,7 +37,8 @@ struct funnel {
 	char note[4096];
 };
 extern struct funnel funnel;
-void wait_held(size_t count); /* until so many wait for their commit */
+bool was_noted(const char *part); /* whether the last note holds it */
+void wait_held(size_t count);     /* until so many wait for their commit */
 void release_all(void);
 
 extern struct http_server *server;
