@@ -371,30 +371,29 @@ static enum status get_planes(struct text text, size_t at, struct arena *arena, 
 }
 
 /*
- * The loops below go in steps of a fixed size, of which compilers make vectors.  The first plane also sets the words, so
- * that they need not be cleared before.
+ * Does something for each i below count, in steps of a fixed size, of which compilers make vectors.  The first plane also
+ * sets the words or codes, so that they need not be cleared before.
  */
 enum { STEP = 16 };
+#define IN_STEPS(count, statement)                                                                                     \
+	do {                                                                                                           \
+		size_t i = 0;                                                                                          \
+		for (size_t left_ = (count) / STEP; left_ > 0; left_--)                                                \
+			for (unsigned k_ = 0; k_ < STEP; k_++, i++)                                                    \
+				statement;                                                                             \
+		for (; i < (count); i++)                                                                               \
+			statement;                                                                                     \
+	} while (0)
 
 static void set_words(
 	uint64_t *restrict words, size_t count, const uint8_t *restrict bytes, unsigned shift, uint64_t base)
 {
-	size_t i = 0;
-	for (; i + STEP <= count; i += STEP)
-		for (unsigned k = 0; k < STEP; k++)
-			words[i + k] = base + ((uint64_t)bytes[i + k] << shift);
-	for (; i < count; i++)
-		words[i] = base + ((uint64_t)bytes[i] << shift);
+	IN_STEPS(count, words[i] = base + ((uint64_t)bytes[i] << shift));
 }
 
 static void add_to_words(uint64_t *restrict words, size_t count, const uint8_t *restrict bytes, unsigned shift)
 {
-	size_t i = 0;
-	for (; i + STEP <= count; i += STEP)
-		for (unsigned k = 0; k < STEP; k++)
-			words[i + k] += (uint64_t)bytes[i + k] << shift;
-	for (; i < count; i++)
-		words[i] += (uint64_t)bytes[i] << shift;
+	IN_STEPS(count, words[i] += (uint64_t)bytes[i] << shift);
 }
 
 static void merge_planes(const struct planes *planes, uint64_t *words, size_t count)
@@ -425,34 +424,19 @@ static bool are_small(const struct planes *planes, uint64_t limit)
 static void set_codes(
 	uint32_t *restrict codes, size_t count, const uint8_t *restrict bytes, unsigned shift, uint32_t base)
 {
-	size_t i = 0;
-	for (; i + STEP <= count; i += STEP)
-		for (unsigned k = 0; k < STEP; k++)
-			codes[i + k] = base + ((uint32_t)bytes[i + k] << shift);
-	for (; i < count; i++)
-		codes[i] = base + ((uint32_t)bytes[i] << shift);
+	IN_STEPS(count, codes[i] = base + ((uint32_t)bytes[i] << shift));
 }
 
 static void add_to_codes(uint32_t *restrict codes, size_t count, const uint8_t *restrict bytes, unsigned shift)
 {
-	size_t i = 0;
-	for (; i + STEP <= count; i += STEP)
-		for (unsigned k = 0; k < STEP; k++)
-			codes[i + k] += (uint32_t)bytes[i + k] << shift;
-	for (; i < count; i++)
-		codes[i] += (uint32_t)bytes[i] << shift;
+	IN_STEPS(count, codes[i] += (uint32_t)bytes[i] << shift);
 }
 
 /* Neither the codes nor the limit have the highest bit: one that is too large sets it in the difference. */
 static bool are_within(const uint32_t *codes, size_t count, uint32_t limit)
 {
 	uint32_t any = 0;
-	size_t i = 0;
-	for (; i + STEP <= count; i += STEP)
-		for (unsigned k = 0; k < STEP; k++)
-			any |= limit - codes[i + k];
-	for (; i < count; i++)
-		any |= limit - codes[i];
+	IN_STEPS(count, any |= limit - codes[i]);
 	return any >> 31 == 0;
 }
 
