@@ -178,7 +178,7 @@ static void test_durations_are_shown_with_three_digits(void **state)
 
 int main(void)
 {
-	setenv("TZ", "XXX-5:30", 1);
+	setenv("TZ", "<+0530>-5:30", 1);
 	tzset();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse_reads_rfc3339),
