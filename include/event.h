@@ -94,6 +94,7 @@ struct value {
 struct payload_leaves {
 	const struct json_leaf *leaves;
 	uint32_t count;
+	uint64_t template; /* not 0: payloads of the same number have the same text around their leaves */
 };
 
 enum payload { PAYLOAD_REQUEST, PAYLOAD_RESPONSE, PAYLOAD_ATTRS, PAYLOAD_DEFINITION, PAYLOAD_COUNT };

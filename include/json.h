@@ -37,6 +37,7 @@ struct json_value {
 	struct text text;               /* in the read text if it was minified already, else in the arena */
 	const struct json_leaf *leaves; /* in order of the text; in the arena; NULL if there were more than asked for */
 	uint32_t leaf_count;
+	uint64_t template;      /* not 0: values of the same number have the same text around their leaves */
 	bool duplicate_members; /* some object in it has a member twice */
 	bool duplicate_outer;   /* the value itself is an object that has a member twice */
 	bool escaped;           /* some string or name in it holds a backslash */
@@ -98,6 +99,8 @@ struct text json_string_decode(struct text between_quotes, struct arena *arena);
 size_t json_escape_decode(struct text left, char **to);
 /* Writes a string with its quotes, minimally escaped (\" \\ \b \f \n \r \t \u00xx; lone surrogates as \udxxx). */
 void json_put_string(struct buf *out, struct text decoded);
+/* Whether a text is a number, true, false or null, and which of them. */
+bool json_scalar(struct text text, struct json_token *token);
 /* Reads an integer token, also 1e3 or 2.0.  STATUS_INVALID: not integral; STATUS_LIMIT: outside int64. */
 enum status json_integer(struct text token, int64_t *number) MUST_CHECK;
 

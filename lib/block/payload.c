@@ -30,6 +30,9 @@ void payload_columns_clear(struct payload_columns *columns)
 	texts_clear(&columns->paths);
 	texts_clear(&columns->raw);
 	columns->places = columns->hole_count = columns->reference_count = 0;
+	if (columns->knows)
+		memset(columns->known, 0, sizeof(columns->known));
+	columns->knows = false;
 }
 
 enum status payload_set_code(struct payload_columns *columns, uint32_t row, uint32_t code)
@@ -248,6 +251,9 @@ enum status payload_append(struct payload_columns *columns, uint32_t row, struct
 	struct payload_leaves leaves, struct buf *scratch)
 {
 	uint32_t shape = 0;
+	struct known_template *known = &columns->known[leaves.template % KNOWN_TEMPLATES];
+	if (leaves.template && known->number == leaves.template)
+		return append_leaves(columns, row, text, leaves, known->shape);
 	if (leaves.leaves == NULL || leaves.count > SHAPE_LEAVES_MAX || columns->templates.count > SHAPES_MAX)
 		return payload_append_raw(columns, row, text);
 	struct text template = cut_template(text, leaves, scratch);
@@ -256,5 +262,11 @@ enum status payload_append(struct payload_columns *columns, uint32_t row, struct
 	enum status status = payload_shape(columns, template, &shape);
 	if (status == STATUS_LIMIT || (status == STATUS_OK && columns->shapes[shape].count != leaves.count))
 		return payload_append_raw(columns, row, text);
-	return status == STATUS_OK ? append_leaves(columns, row, text, leaves, shape) : status;
+	if (status != STATUS_OK)
+		return status;
+	if (leaves.template) {
+		*known = (struct known_template){leaves.template, shape};
+		columns->knows = true;
+	}
+	return append_leaves(columns, row, text, leaves, shape);
 }

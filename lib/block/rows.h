@@ -6,7 +6,7 @@
 #include "image.h"
 #include "texts.h"
 
-enum { SHAPES_MAX = 512, LEAF_COLUMNS_MAX = 1024, SHAPE_LEAVES_MAX = 256 };
+enum { SHAPES_MAX = 512, LEAF_COLUMNS_MAX = 1024, SHAPE_LEAVES_MAX = 256, KNOWN_TEMPLATES = 64 };
 
 struct numbers {
 	int64_t *values; /* per row; defined where present */
@@ -19,6 +19,12 @@ struct numbers {
 struct shape {
 	uint32_t first; /* in payload_columns.holes */
 	uint32_t count;
+};
+
+/* The shape of a template that is known by its number (struct payload_leaves). */
+struct known_template {
+	uint64_t number; /* 0: none */
+	uint32_t shape;
 };
 
 /* A payload that is kept elsewhere. */
@@ -37,8 +43,10 @@ struct payload_columns {
 	uint16_t *holes; /* leaf column of each hole of each shape */
 	size_t holes_capacity;
 	uint32_t hole_count;
-	struct texts paths;   /* entry = leaf column */
-	struct texts *leaves; /* leaf columns */
+	struct known_template known[KNOWN_TEMPLATES]; /* by the last bits of the number */
+	bool knows;                                   /* any of them */
+	struct texts paths;                           /* entry = leaf column */
+	struct texts *leaves;                         /* leaf columns */
 	size_t leaves_capacity;
 	uint32_t leaves_made; /* that were used since rows_create */
 	struct texts raw;

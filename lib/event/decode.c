@@ -5,12 +5,16 @@
  * Redaction: one pass over the whole text says whether any string without escapes may hold a secret (mostly none does);
  * strings with escapes are looked at decoded, and members of sensitive names are noticed as values are walked.  What an
  * `auth` event hides depends on its kind, so the kind is known before anything else is read.
+ *
+ * Most events look like one before them, and are taken by outline (outline.h): the same values go to the same functions,
+ * without being looked for.
  */
 #include "decoder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "outline.h"
 #include "timestamp.h"
 
 enum { ARENA_PER_BYTE = 24, ARENA_BYTES_MIN = 1 << 20, ARENA_BYTES_KEPT = 4 << 20, TEXT_BYTES_MAX = 1 << 30 };
@@ -35,6 +39,10 @@ enum status event_decoder_create(struct event_decoder **decoder)
 		event_decoder_destroy(&new);
 		return STATUS_NO_MEMORY;
 	}
+	if (outline_create(&new->outline) != STATUS_OK) {
+		event_decoder_destroy(&new);
+		return STATUS_NO_MEMORY;
+	}
 	new->members = field_members();
 	new->kind = field_member(NODE_ROOT, TEXT("kind"));
 	json_reader_watch(new->reader, watch_member, new);
@@ -50,6 +58,7 @@ void event_decoder_destroy(struct event_decoder **decoder)
 		return;
 	json_reader_destroy(&old->reader);
 	json_reader_destroy(&old->again);
+	outline_destroy(&old->outline);
 	arena_finish(&old->arena);
 	buf_finish(&old->unknown);
 	buf_finish(&old->origin);
@@ -205,6 +214,22 @@ static enum status set_redacted(struct event_decoder *decoder, unsigned field, s
 	return STATUS_OK;
 }
 
+/* Notes where a value stands, for the outline. */
+static void note_value(struct event_decoder *decoder, const struct seen_value *seen, struct text text)
+{
+	const char *start = decoder->json.at;
+	if (decoder->seen_value_count == SEEN_VALUES_MAX || text.at < start ||
+		text.at + text.len > start + decoder->json.len) {
+		decoder->is_plain = false;
+		return;
+	}
+	struct seen_value *to = &decoder->seen_values[decoder->seen_value_count++];
+	*to = *seen;
+	to->from = (uint32_t)(text.at - start);
+	to->to = to->from + (uint32_t)text.len;
+	to->objects = decoder->seen_objects;
+}
+
 /* A string or number that is kept as it was sent. */
 static enum status take_token(struct event_decoder *decoder, unsigned field, const struct json_token *token)
 {
@@ -216,60 +241,64 @@ static enum status take_token(struct event_decoder *decoder, unsigned field, con
 	return set_redacted(decoder, field, &value);
 }
 
-static enum status take_json(struct event_decoder *decoder, unsigned field)
+/* `request` and `response` may be null, which says something; other payloads are absent then. */
+static enum status take_payload(struct event_decoder *decoder, unsigned field, const struct json_value *value)
 {
-	struct json_value value;
-	enum status status = payload_read(decoder, false, &value);
-	if (status != STATUS_OK || *value.text.at == 'n')
-		return status;
-	return set_redacted(decoder, field, &value);
+	if (*value->text.at == 'n' && field != FIELD_REQUEST && field != FIELD_RESPONSE)
+		return STATUS_OK;
+	if (field != FIELD_ATTRS)
+		return payload_set(decoder, field, value);
+	bool is_cut = decoder->rules->from_export && *value->text.at == '"';
+	if (*value->text.at != '{' && !is_cut)
+		return decode_refuse(decoder, REASON_WRONG_TYPE, "attrs");
+	decoder->attrs = *value;
+	decoder->has_attrs = true;
+	return STATUS_OK;
 }
 
-/* `request` and `response` may be null, which says something; other payloads are absent then. */
-static enum status take_payload(struct event_decoder *decoder, unsigned field)
+enum status decode_whole(struct event_decoder *decoder, unsigned field, struct json_value *value)
+{
+	if (field_infos[field].type == FIELD_TYPE_PAYLOAD)
+		return take_payload(decoder, field, value);
+	return *value->text.at == 'n' ? STATUS_OK : set_redacted(decoder, field, value);
+}
+
+/* Reads a value that is kept whole, and takes it. */
+static enum status take_whole(struct event_decoder *decoder, unsigned field)
 {
 	struct json_value value;
 	enum status status = payload_read(decoder, true, &value);
 	if (status != STATUS_OK)
 		return status;
-	if (*value.text.at == 'n' && field != FIELD_REQUEST && field != FIELD_RESPONSE)
-		return STATUS_OK;
-	if (field != FIELD_ATTRS)
-		return payload_set(decoder, field, &value);
-	bool is_cut = decoder->rules->from_export && *value.text.at == '"';
-	if (*value.text.at != '{' && !is_cut)
-		return decode_refuse(decoder, REASON_WRONG_TYPE, "attrs");
-	decoder->attrs = value;
-	decoder->has_attrs = true;
-	return STATUS_OK;
+	decoder->is_plain &= !value.watched && value.leaves != NULL;
+	struct seen_value seen = {
+		.field = (uint8_t)field, .whole = true, .leaves = value.leaves, .leaf_count = value.leaf_count};
+	note_value(decoder, &seen, value.text);
+	return decode_whole(decoder, field, &value);
 }
 
-static enum status take_scalar(struct event_decoder *decoder, unsigned field)
+enum status decode_scalar(struct event_decoder *decoder, unsigned field, const struct json_token *token)
 {
-	struct json_token token;
-	enum status status = json_next(decoder->reader, &token);
-	if (status != STATUS_OK)
-		return decode_refuse_json(decoder, status);
-	if (token.type == JSON_NULL)
+	if (token->type == JSON_NULL)
 		return STATUS_OK;
 	switch (field_infos[field].type) {
 	case FIELD_TYPE_TEXT:
 	case FIELD_TYPE_ID:
 	case FIELD_TYPE_LONG:
-		return take_text(decoder, field, &token);
+		return take_text(decoder, field, token);
 	case FIELD_TYPE_INT:
-		if (token.type == JSON_NUMBER)
-			return take_integer(decoder, field, token.text);
+		if (token->type == JSON_NUMBER)
+			return take_integer(decoder, field, token->text);
 		break;
 	case FIELD_TYPE_BOOL:
-		if (token.type != JSON_TRUE && token.type != JSON_FALSE)
+		if (token->type != JSON_TRUE && token->type != JSON_FALSE)
 			break;
-		event_set_number(decoder->event, field, token.type == JSON_TRUE);
+		event_set_number(decoder->event, field, token->type == JSON_TRUE);
 		return STATUS_OK;
 	case FIELD_TYPE_TIME:
-		return take_time(decoder, field, &token);
+		return take_time(decoder, field, token);
 	case FIELD_TYPE_TOKEN:
-		return take_token(decoder, field, &token);
+		return take_token(decoder, field, token);
 	case FIELD_TYPE_NONE:
 	case FIELD_TYPE_JSON:
 	case FIELD_TYPE_PAYLOAD:
@@ -278,8 +307,18 @@ static enum status take_scalar(struct event_decoder *decoder, unsigned field)
 	return decode_refuse(decoder, REASON_WRONG_TYPE, field_infos[field].path);
 }
 
-/* A field that was already seen, were it null, is refused. */
-static enum status see_field(struct event_decoder *decoder, unsigned field)
+static enum status take_scalar(struct event_decoder *decoder, unsigned field)
+{
+	struct json_token token;
+	enum status status = json_next(decoder->reader, &token);
+	if (status != STATUS_OK)
+		return decode_refuse_json(decoder, status);
+	struct seen_value seen = {.field = (uint8_t)field};
+	note_value(decoder, &seen, token.text);
+	return decode_scalar(decoder, field, &token);
+}
+
+enum status decode_see(struct event_decoder *decoder, unsigned field)
 {
 	uint64_t bit = UINT64_C(1) << (field % 64);
 	if (decoder->seen[field / 64] & bit)
@@ -290,17 +329,12 @@ static enum status see_field(struct event_decoder *decoder, unsigned field)
 
 static enum status take_field(struct event_decoder *decoder, unsigned field)
 {
-	enum status status = see_field(decoder, field);
+	enum status status = decode_see(decoder, field);
 	if (status != STATUS_OK)
 		return status;
-	switch (field_infos[field].type) {
-	case FIELD_TYPE_JSON:
-		return take_json(decoder, field);
-	case FIELD_TYPE_PAYLOAD:
-		return take_payload(decoder, field);
-	default:
-		return take_scalar(decoder, field);
-	}
+	enum field_type type = field_infos[field].type;
+	bool whole = type == FIELD_TYPE_JSON || type == FIELD_TYPE_PAYLOAD;
+	return whole ? take_whole(decoder, field) : take_scalar(decoder, field);
 }
 
 /* Walks over the value of a member of a sensitive name; *kept is the text that takes its place. */
@@ -328,7 +362,8 @@ static enum status pass_sensitive(struct event_decoder *decoder, enum redact_rul
 static enum status take_sensitive_field(struct event_decoder *decoder, unsigned field, enum redact_rule rule)
 {
 	struct text kept;
-	enum status status = see_field(decoder, field);
+	enum status status = decode_see(decoder, field);
+	decoder->is_plain = false;
 	if (status == STATUS_OK)
 		status = pass_sensitive(decoder, rule, &kept);
 	if (status == STATUS_OK)
@@ -458,6 +493,7 @@ static inline enum status take_member(struct event_decoder *decoder, const struc
 {
 	enum redact_rule rule;
 	bool exported = decoder->rules->from_export;
+	decoder->is_plain &= member->use == MEMBER_OBJECT || member->use == MEMBER_FIELD;
 	switch ((enum member_use)member->use) {
 	case MEMBER_OBJECT:
 		return take_object(decoder, member->target);
@@ -538,12 +574,13 @@ static void reuse(struct buf *buf)
 	buf_clear(buf);
 }
 
-static void begin_event(struct event_decoder *decoder, size_t len)
+static void begin_event(struct event_decoder *decoder)
 {
+	event_clear(decoder->event);
 	if (decoder->arena.total > ARENA_BYTES_KEPT)
 		arena_finish(&decoder->arena);
 	arena_clear(&decoder->arena);
-	decoder->arena.max = ARENA_BYTES_MIN + len * ARENA_PER_BYTE;
+	decoder->arena.max = ARENA_BYTES_MIN + decoder->json.len * ARENA_PER_BYTE;
 	reuse(&decoder->unknown);
 	reuse(&decoder->origin);
 	reuse(&decoder->text);
@@ -556,11 +593,13 @@ static void begin_event(struct event_decoder *decoder, size_t len)
 	decoder->duplicates = false;
 	decoder->origin_tenant = (struct text){NULL, 0};
 	decoder->cut_count = 0;
+	decoder->seen_value_count = 0;
+	decoder->is_plain = true;
 	/* Unknown members of the outermost level stand one level deeper in an exported line. */
 	json_reader_limit(decoder->reader, decoder->rules->depth_max + decoder->rules->from_export);
 }
 
-static enum status read_event(struct event_decoder *decoder, struct text json)
+static enum status read_members(struct event_decoder *decoder, struct text json)
 {
 	struct json_token token;
 	enum status status = json_begin(decoder->reader, json);
@@ -570,18 +609,21 @@ static enum status read_event(struct event_decoder *decoder, struct text json)
 		return decode_refuse_json(decoder, status);
 	if (token.type != JSON_OBJECT)
 		return decode_refuse(decoder, REASON_NOT_AN_OBJECT, "");
-	decoder->suspect = redact_suspect(json, true);
 	status = take_kind(decoder, json);
 	if (status == STATUS_OK)
 		status = take_members(decoder, NODE_ROOT);
 	if (status != STATUS_OK)
 		return status;
 	status = json_end(decoder->reader);
-	if (status != STATUS_OK)
-		return decode_refuse_json(decoder, status);
+	return status == STATUS_OK ? status : decode_refuse_json(decoder, status);
+}
+
+/* What is left to do once the members were read. */
+static enum status end_event(struct event_decoder *decoder)
+{
 	if (decoder->has_attrs && *decoder->attrs.text.at != '{' && decoder->unknown.len)
 		return decode_refuse(decoder, REASON_WRONG_TYPE, "attrs");
-	status = payload_set_attrs(decoder, decoder->has_attrs ? &decoder->attrs : NULL);
+	enum status status = payload_set_attrs(decoder, decoder->has_attrs ? &decoder->attrs : NULL);
 	return status == STATUS_OK ? judge_event(decoder) : status;
 }
 
@@ -591,13 +633,25 @@ enum status event_decode(struct event_decoder *decoder, struct text json, const 
 	decoder->rules = rules;
 	decoder->event = event;
 	decoder->why = why;
+	decoder->json = json;
 	*why = (struct reject){.reason = REASON_NONE};
-	event_clear(event);
-	begin_event(decoder, json.len);
+	begin_event(decoder);
 	if (json.len > rules->event_bytes_max) {
 		*why = (struct reject){.reason = REASON_EVENT_TOO_LARGE};
 		(void)snprintf(why->text, sizeof(why->text), "%s", reason_meaning(why->reason));
 		return STATUS_INVALID;
 	}
-	return read_event(decoder, json);
+	decoder->suspect = redact_suspect(json, true);
+	bool may_follow = !decoder->suspect && !rules->from_export;
+	/* What is refused is read again, as the reader knows where. */
+	if (may_follow && outline_follow(decoder->outline, decoder, json) && end_event(decoder) == STATUS_OK)
+		return STATUS_OK;
+	*why = (struct reject){.reason = REASON_NONE};
+	begin_event(decoder);
+	enum status status = read_members(decoder, json);
+	if (status == STATUS_OK)
+		status = end_event(decoder);
+	if (status == STATUS_OK && may_follow && decoder->is_plain)
+		outline_learn(decoder->outline, decoder, json);
+	return status;
 }

@@ -9,11 +9,22 @@
 #include "fields.h"
 #include "redact_scan.h"
 
-enum { LEAVES_MAX = 4096, CUTS_MAX = 16 };
+enum { LEAVES_MAX = 4096, CUTS_MAX = 16, SEEN_VALUES_MAX = 128 };
+
+/* Where a field's value stands in the text: between its quotes, if it is a string. */
+struct seen_value {
+	const struct json_leaf *leaves; /* of a whole value; by their places in it */
+	uint32_t leaf_count;
+	uint32_t from, to;
+	uint64_t objects; /* envelope objects that were seen before it, a bit each */
+	uint8_t field;
+	bool whole; /* a payload, or else kept as a whole */
+};
 
 struct event_decoder {
 	struct json_reader *reader; /* of the event's text */
 	struct json_reader *again;  /* of texts made from it */
+	struct outline *outline;    /* of the events before it */
 	struct arena arena;         /* one event's */
 	struct buf unknown;         /* unknown members: "path":value,… */
 	struct buf origin;          /* collector members of an exported line: "name":value,… */
@@ -33,7 +44,11 @@ struct event_decoder {
 	bool has_attrs;
 	bool suspect; /* a string without escapes may hold a secret */
 	bool in_auth_event;
-	bool duplicates;           /* an object inside a payload has a member twice */
+	bool duplicates;  /* an object inside a payload has a member twice */
+	struct text json; /* as it was sent */
+	struct seen_value seen_values[SEEN_VALUES_MAX];
+	size_t seen_value_count;
+	bool is_plain;             /* all of it is in seen_values, and could be taken as it stands */
 	struct text origin_tenant; /* the effective tenant of an exported line */
 	struct {
 		uint8_t field;
@@ -42,6 +57,11 @@ struct event_decoder {
 	size_t cut_count;
 };
 
+/* Takes the value of a field: a string, number, true, false or null; or a whole one.  The reader is not asked. */
+enum status decode_scalar(struct event_decoder *decoder, unsigned field, const struct json_token *token) MUST_CHECK;
+enum status decode_whole(struct event_decoder *decoder, unsigned field, struct json_value *value) MUST_CHECK;
+/* A field that was already seen, were it null, is refused. */
+enum status decode_see(struct event_decoder *decoder, unsigned field) MUST_CHECK;
 /* Fills *why and returns STATUS_INVALID.  what is one of our own texts: a path, never a name or value that was sent. */
 /* Sets a field to what stands in decoder->text. */
 enum status decode_keep_text(struct event_decoder *decoder, unsigned field) MUST_CHECK;

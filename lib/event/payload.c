@@ -117,7 +117,8 @@ enum status payload_set(struct event_decoder *decoder, unsigned field, const str
 	if (status != STATUS_OK)
 		return status;
 	event_set_text(decoder->event, field, value.text);
-	decoder->event->payload[payload_of(field)] = (struct payload_leaves){value.leaves, value.leaf_count};
+	decoder->event->payload[payload_of(field)] =
+		(struct payload_leaves){value.leaves, value.leaf_count, value.template};
 	return STATUS_OK;
 }
 

@@ -68,3 +68,8 @@ enum json_index_result json_index_find(
 	*count = stage->n_structural_indexes;
 	return JSON_INDEX_OK;
 }
+
+bool json_index_is_utf8(const char *text, size_t len)
+{
+	return simdjson::validate_utf8(text, len);
+}

@@ -6,6 +6,7 @@
 #ifndef MCPLEDGER_JSON_INDEX_H
 #define MCPLEDGER_JSON_INDEX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ void json_index_destroy(struct json_index *index);
  */
 enum json_index_result json_index_find(
 	struct json_index *index, const char *text, size_t len, const uint32_t **at, uint32_t *count);
+bool json_index_is_utf8(const char *text, size_t len);
 
 #ifdef __cplusplus
 }

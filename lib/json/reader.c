@@ -204,6 +204,15 @@ static inline bool scalar_type(const char *at, size_t len, enum json_type *type)
 	}
 }
 
+bool json_scalar(struct text text, struct json_token *token)
+{
+	enum json_type type;
+	if (text.len == 0 || !scalar_type(text.at, text.len, &type))
+		return false;
+	*token = (struct json_token){type, false, text};
+	return true;
+}
+
 static inline enum status read_scalar(struct json_reader *reader, struct json_token *token)
 {
 	size_t from = reader->at[reader->next];

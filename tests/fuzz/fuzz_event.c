@@ -50,6 +50,23 @@ static void keep(const struct event *event)
 	rows_destroy(&rows);
 }
 
+/* The second time an event is read by outline, if it can be: nothing may be different. */
+static void assert_same_again(
+	struct event_decoder *decoder, struct text json, const struct event_rules *rules, struct event *event)
+{
+	struct buf first, second;
+	struct reject why;
+	buf_init(&first, OUT_BYTES_MAX);
+	buf_init(&second, OUT_BYTES_MAX);
+	event_put_json(&first, event, TEXT("0123456789abcdef"));
+	assert(event_decode(decoder, json, rules, event, &why) == STATUS_OK);
+	event_put_json(&second, event, TEXT("0123456789abcdef"));
+	assert(text_equal(buf_text(&first), buf_text(&second)));
+	keep(event);
+	buf_finish(&first);
+	buf_finish(&second);
+}
+
 static void assert_printable(const char *text)
 {
 	assert(text[0]);
@@ -73,10 +90,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		.now_ns = NOW_S * INT64_C(1000000000),
 	};
 	assert(event && event_decoder_create(&decoder) == STATUS_OK);
-	enum status status = event_decode(decoder, (struct text){(const char *)bytes, len}, &rules, event, &why);
+	struct text json = {(const char *)bytes, len};
+	enum status status = event_decode(decoder, json, &rules, event, &why);
 	if (status == STATUS_OK) {
 		assert(event->verdict < VERDICT_COUNT);
 		keep(event);
+		assert_same_again(decoder, json, &rules, event);
 		render(event);
 	} else {
 		assert(status == STATUS_INVALID && why.reason != REASON_NONE && why.reason < REASON_COUNT);
