@@ -2,6 +2,10 @@
 
 #include <assert.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 enum { HEX_STEP = 8, HEX_WIDTH_MIN = 4, DIGITS_MAX = 18 };
 
 static uint64_t load(const char *at)
@@ -41,10 +45,56 @@ static void render_hex8(const uint8_t binary[4], char *text)
 	memcpy(text, &word, sizeof(word));
 }
 
+#if defined(__x86_64__)
+#define AVX2 __attribute__((target("avx2")))
+
+/* 32 digits at once: each is `0` and something below 10, or `a` and something below 6. */
+static inline AVX2 bool parse_vector(__m256i text, uint8_t binary[UUID_BYTES])
+{
+	__m256i digit = _mm256_sub_epi8(text, _mm256_set1_epi8('0'));
+	__m256i letter = _mm256_sub_epi8(text, _mm256_set1_epi8('a'));
+	__m256i is_digit = _mm256_cmpeq_epi8(_mm256_min_epu8(digit, _mm256_set1_epi8(9)), digit);
+	__m256i is_letter = _mm256_cmpeq_epi8(_mm256_min_epu8(letter, _mm256_set1_epi8(5)), letter);
+	if (_mm256_movemask_epi8(_mm256_or_si256(is_digit, is_letter)) != -1)
+		return false;
+	__m256i nibbles = _mm256_blendv_epi8(_mm256_add_epi8(letter, _mm256_set1_epi8(10)), digit, is_digit);
+	__m256i bytes = _mm256_maddubs_epi16(nibbles, _mm256_set1_epi16(0x0110));
+	__m128i packed = _mm_packus_epi16(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1));
+	_mm_storeu_si128((__m128i *)(void *)binary, packed);
+	return true;
+}
+
+static AVX2 bool parse_hex32_avx2(const char *text, uint8_t binary[UUID_BYTES])
+{
+	return parse_vector(_mm256_loadu_si256((const __m256i *)(const void *)text), binary);
+}
+
+/* The hyphens are left out by a shuffle of each half; the digits that it does not reach are put in. */
+static AVX2 bool parse_uuid_avx2(const char *text, uint8_t binary[UUID_BYTES])
+{
+	const __m128i first = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15, -1, -1);
+	const __m128i second = _mm_setr_epi8(-1, 0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+	uint16_t between;
+	memcpy(&between, text + 16, sizeof(between));
+	__m128i low = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)text), first);
+	__m128i high = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)(text + 20)), second);
+	low = _mm_insert_epi16(low, between, 7);
+	high = _mm_insert_epi8(high, text[19], 0);
+	return parse_vector(_mm256_set_m128i(high, low), binary);
+}
+#undef AVX2
+#endif
+
 static bool parse_hex(const char *text, unsigned width, uint8_t *binary)
 {
-	for (unsigned i = 0; i < width; i += 4)
-		if (!parse_hex8(text + (size_t)i * 2, binary + i))
+	unsigned done = 0;
+#if defined(__x86_64__)
+	for (; width - done >= UUID_BYTES && __builtin_cpu_supports("avx2"); done += UUID_BYTES)
+		if (!parse_hex32_avx2(text + (size_t)done * 2, binary + done))
+			return false;
+#endif
+	for (; done < width; done += 4)
+		if (!parse_hex8(text + (size_t)done * 2, binary + done))
 			return false;
 	return true;
 }
@@ -54,6 +104,10 @@ static bool parse_uuid(const char *text, uint8_t binary[UUID_BYTES])
 	char digits[2 * UUID_BYTES];
 	if (text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-')
 		return false;
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("avx2"))
+		return parse_uuid_avx2(text, binary);
+#endif
 	memcpy(digits, text, 8);
 	memcpy(digits + 8, text + 9, 4);
 	memcpy(digits + 12, text + 14, 4);

@@ -70,44 +70,10 @@ struct key {
 	uint8_t binary[FORM_WIDTH_MAX];
 };
 
-static inline bool short_equal(const char *a, const char *b, size_t len)
-{
-	uint32_t x[2] = {0, 0};
-	uint32_t y[2] = {0, 0};
-	if (len < sizeof(*x)) {
-		for (size_t i = 0; i < len; i++)
-			if (a[i] != b[i])
-				return false;
-		return true;
-	}
-	memcpy(&x[0], a, sizeof(*x));
-	memcpy(&y[0], b, sizeof(*y));
-	memcpy(&x[1], a + len - sizeof(*x), sizeof(*x));
-	memcpy(&y[1], b + len - sizeof(*y), sizeof(*y));
-	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
-}
-
-/* memcmp for the short texts that most are. */
-static inline bool bytes_equal(const char *a, const char *b, size_t len)
-{
-	uint64_t x[2];
-	uint64_t y[2];
-	if (len > sizeof(x) || len < sizeof(*x))
-		return len < sizeof(*x) ? short_equal(a, b, len) : memcmp(a, b, len) == 0;
-	memcpy(&x[0], a, sizeof(*x));
-	memcpy(&y[0], b, sizeof(*y));
-	memcpy(&x[1], a + len - sizeof(*x), sizeof(*x));
-	memcpy(&y[1], b + len - sizeof(*y), sizeof(*y));
-	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
-}
-
+/* Whether an entry of a column of a form is the key's. */
 static bool entry_is(const struct texts *texts, uint32_t entry, const struct key *key)
 {
 	uint32_t k = entry;
-	if (texts->form == FORM_TEXT) {
-		struct text kept = texts_kept(texts, k);
-		return kept.len == key->text.len && bytes_equal(kept.at, key->text.at, kept.len);
-	}
 	bool odd = texts->odd_count && is_odd(texts, entry, &k);
 	if (odd != key->odd)
 		return false;
@@ -203,25 +169,21 @@ static bool become_texts(struct texts *texts)
 	return true;
 }
 
+/* Adds an entry to a column of a form. */
 static bool entry_add(struct texts *texts, const struct key *key)
 {
-	if (texts->form == FORM_TEXT) {
-		if (!bytes_add(texts, texts->count, key->text))
+	size_t end = ((size_t)texts->count + 1) * texts->width;
+	if (!array_need(&texts->binary, &texts->binary_capacity, end))
+		return false;
+	uint8_t *to = texts->binary + end - texts->width;
+	if (key->odd) {
+		if (!array_need(&texts->odd, &texts->odd_capacity, (size_t)texts->odd_count + 1) ||
+			!bytes_add(texts, texts->odd_count, key->text))
 			return false;
+		texts->odd[texts->odd_count++] = texts->count;
+		memset(to, 0, texts->width);
 	} else {
-		size_t end = ((size_t)texts->count + 1) * texts->width;
-		if (!array_need(&texts->binary, &texts->binary_capacity, end))
-			return false;
-		uint8_t *to = texts->binary + end - texts->width;
-		if (key->odd) {
-			if (!array_need(&texts->odd, &texts->odd_capacity, (size_t)texts->odd_count + 1) ||
-				!bytes_add(texts, texts->odd_count, key->text))
-				return false;
-			texts->odd[texts->odd_count++] = texts->count;
-			memset(to, 0, texts->width);
-		} else {
-			memcpy(to, key->binary, texts->width);
-		}
+		memcpy(to, key->binary, texts->width);
 	}
 	texts->count++;
 	return true;
@@ -249,7 +211,7 @@ static uint32_t find(const struct texts *texts, const struct key *key)
 }
 
 /* The usual case of identifiers: another one of the column's form, and no search. */
-static bool add_parsed(struct texts *texts, struct text text, uint32_t *code)
+static inline bool add_parsed(struct texts *texts, struct text text, uint32_t *code)
 {
 	size_t end = ((size_t)texts->count + 1) * texts->width;
 	if (!array_need(&texts->binary, &texts->binary_capacity, end) ||
@@ -259,20 +221,58 @@ static bool add_parsed(struct texts *texts, struct text text, uint32_t *code)
 	return true;
 }
 
-/* Whether the latest text is meant again; asked of FORM_TEXT columns only. */
-static inline bool is_last(const struct texts *texts, struct text text)
-{
-	return texts->last && texts->last_len == text.len &&
-	       bytes_equal(texts->bytes + texts->last_start, text.at, text.len);
-}
-
-static void remember(struct texts *texts, uint32_t code)
+static inline void remember(struct texts *texts, uint32_t code, struct text kept)
 {
 	texts->last = code;
-	if (texts->form == FORM_TEXT) {
-		texts->last_start = code > 1 ? texts->ends[code - 2] : 0;
-		texts->last_len = texts->ends[code - 1] - texts->last_start;
+	texts->last_start = (uint32_t)(kept.at - texts->bytes);
+	texts->last_len = (uint32_t)kept.len;
+}
+
+static inline bool add_text(struct texts *texts, struct text text)
+{
+	if (!bytes_add(texts, texts->count, text))
+		return false;
+	texts->count++;
+	remember(texts, texts->count, texts_kept(texts, texts->count - 1));
+	return true;
+}
+
+static inline bool make_room(struct texts *texts)
+{
+	return texts->slot_used * 2 < texts->slot_count ||
+	       slots_make(texts, texts->slot_count ? texts->slot_count * 2 : SLOTS_MIN);
+}
+
+static inline void end_add(struct texts *texts, uint64_t hash)
+{
+	slot_put(texts, hash, texts->count);
+	texts->unique = texts->hits == 0 && texts->count >= UNIQUE_AFTER && !texts->always_shared;
+}
+
+/* The code of a text in a column of FORM_TEXT that is searched. */
+static __attribute__((noinline)) bool search_text(struct texts *texts, struct text text)
+{
+	if (!make_room(texts))
+		return false;
+	uint64_t hash = XXH3_64bits(text.at, text.len);
+	size_t mask = texts->slot_count - 1;
+	for (unsigned probe = 0; probe < PROBES_MAX; probe++) {
+		struct texts_slot slot = texts->slots[(hash + probe) & mask];
+		if (slot.code == 0)
+			break;
+		if (slot.tag != (uint32_t)(hash >> 32))
+			continue;
+		struct text kept = texts_kept(texts, slot.code - 1);
+		if (kept.len == text.len && texts_bytes_equal(kept.at, text.at, kept.len)) {
+			texts->hits++;
+			remember(texts, slot.code, kept);
+			return true;
+		}
 	}
+	if (!add_text(texts, text))
+		return false;
+	end_add(texts, hash);
+	return true;
 }
 
 static bool give_up_form(struct texts *texts, struct key *key)
@@ -283,67 +283,58 @@ static bool give_up_form(struct texts *texts, struct key *key)
 	return become_texts(texts);
 }
 
-bool texts_code(struct texts *texts, struct text text, uint32_t *code)
+/* The code of a text in a column of a form that is searched, or whose form it does not have. */
+static __attribute__((noinline)) bool form_code(struct texts *texts, struct text text, uint32_t *code)
 {
 	struct key key;
-	if (texts->count == 0 && !texts->form_is_fixed)
-		texts->form = form_of(text, &texts->width);
-	if (texts->form == FORM_TEXT) {
-		if (!texts->unique && is_last(texts, text)) {
-			texts->hits++;
-			*code = texts->last;
-			return true;
-		}
-		key.odd = false;
-	} else {
-		if (!is_searched(texts) && add_parsed(texts, text, code))
-			return true;
-		key.odd = !form_parse(texts->form, texts->width, text, key.binary);
-	}
+	key.odd = !form_parse(texts->form, texts->width, text, key.binary);
 	key.text = text;
 	if (!give_up_form(texts, &key))
 		return false;
+	if (texts->form == FORM_TEXT)
+		return texts_code(texts, text, code);
 	bool searched = is_searched(texts);
 	if (searched) {
-		if (texts->slot_used * 2 >= texts->slot_count &&
-			!slots_make(texts, texts->slot_count ? texts->slot_count * 2 : SLOTS_MIN))
+		if (!make_room(texts))
 			return false;
 		key.hash = hash_of(texts, &key);
 		uint32_t found = find(texts, &key);
 		if (found) {
 			texts->hits++;
-			*code = found;
-			remember(texts, found);
+			texts->last = *code = found;
 			return true;
 		}
 	}
 	if (!entry_add(texts, &key))
 		return false;
-	*code = texts->count;
-	remember(texts, texts->count);
-	if (searched) {
-		slot_put(texts, key.hash, texts->count);
-		texts->unique = texts->hits == 0 && texts->count >= UNIQUE_AFTER && !texts->always_shared;
-	}
+	texts->last = *code = texts->count;
+	if (searched)
+		end_add(texts, key.hash);
 	return true;
 }
 
-static __attribute__((noinline)) bool append_other(struct texts *texts, uint32_t place, struct text text)
+bool texts_code(struct texts *texts, struct text text, uint32_t *code)
+{
+	if (texts->count == 0 && !texts->form_is_fixed)
+		texts->form = form_of(text, &texts->width);
+	if (texts->form != FORM_TEXT)
+		return (!is_searched(texts) && add_parsed(texts, text, code)) || form_code(texts, text, code);
+	if (texts->unique) {
+		if (!add_text(texts, text))
+			return false;
+	} else if (texts_is_last(texts, text)) {
+		texts->hits++;
+	} else if (!search_text(texts, text)) {
+		return false;
+	}
+	*code = texts->last;
+	return true;
+}
+
+bool texts_append_other(struct texts *texts, uint32_t place, struct text text)
 {
 	uint32_t code = 0;
 	return texts_code(texts, text, &code) && texts_set(texts, place, code);
-}
-
-bool texts_append(struct texts *texts, uint32_t place, struct text text)
-{
-	if (texts->form == FORM_TEXT && !texts->unique && place == texts->places && place < texts->codes_capacity &&
-		is_last(texts, text)) {
-		texts->hits++;
-		texts->codes[place] = texts->last;
-		texts->places = place + 1;
-		return true;
-	}
-	return append_other(texts, place, text);
 }
 
 bool texts_set(struct texts *texts, uint32_t place, uint32_t code)
@@ -365,12 +356,8 @@ void texts_cut(struct texts *texts, uint32_t places)
 
 bool texts_add_kept(struct texts *texts, struct text text)
 {
-	if (!bytes_add(texts, texts->count, text))
-		return false;
 	texts->form = FORM_TEXT;
-	texts->count++;
-	remember(texts, texts->count);
-	return true;
+	return add_text(texts, text);
 }
 
 bool texts_add_binary(struct texts *texts, enum form form, unsigned width, const void *binary, uint32_t count)

@@ -52,7 +52,7 @@ void texts_clear(struct texts *texts);
 /* Gives the code of a text, adding an entry if need be. false: no memory; the column is unchanged. */
 bool texts_code(struct texts *texts, struct text text, uint32_t *code);
 /* Sets place `place` (>= texts->places; those between are absent) to a text. false: no memory; nothing changed. */
-bool texts_append(struct texts *texts, uint32_t place, struct text text);
+static inline bool texts_append(struct texts *texts, uint32_t place, struct text text);
 /* Sets place `place` (>= texts->places; those between are absent). false: no memory. */
 bool texts_set(struct texts *texts, uint32_t place, uint32_t code);
 /* Forgets places from `places` on; entries stay. */
@@ -65,6 +65,48 @@ static inline struct text texts_kept(const struct texts *texts, uint32_t k)
 	uint32_t start = k ? texts->ends[k - 1] : 0;
 	return (struct text){texts->bytes + start, texts->ends[k] - start};
 }
+
+/* memcmp for the short texts that most are. */
+static inline bool texts_bytes_equal(const char *a, const char *b, size_t len)
+{
+	uint64_t x[2], y[2];
+	uint32_t u[2], v[2];
+	if (len > sizeof(x))
+		return memcmp(a, b, len) == 0;
+	if (len >= sizeof(*x)) {
+		memcpy(&x[0], a, sizeof(*x));
+		memcpy(&y[0], b, sizeof(*y));
+		memcpy(&x[1], a + len - sizeof(*x), sizeof(*x));
+		memcpy(&y[1], b + len - sizeof(*y), sizeof(*y));
+		return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+	}
+	if (len >= sizeof(*u)) {
+		memcpy(&u[0], a, sizeof(*u));
+		memcpy(&v[0], b, sizeof(*v));
+		memcpy(&u[1], a + len - sizeof(*u), sizeof(*u));
+		memcpy(&v[1], b + len - sizeof(*v), sizeof(*v));
+		return ((u[0] ^ v[0]) | (u[1] ^ v[1])) == 0;
+	}
+	return len == 0 || (a[0] == b[0] && a[len / 2] == b[len / 2] && a[len - 1] == b[len - 1]);
+}
+/* Whether the latest text is meant again; asked of FORM_TEXT columns only. */
+static inline bool texts_is_last(const struct texts *texts, struct text text)
+{
+	return texts->last && texts->last_len == text.len &&
+	       texts_bytes_equal(texts->bytes + texts->last_start, text.at, text.len);
+}
+bool texts_append_other(struct texts *texts, uint32_t place, struct text text);
+static inline __attribute__((always_inline)) bool texts_append(struct texts *texts, uint32_t place, struct text text)
+{
+	if (texts->form != FORM_TEXT || texts->unique || place != texts->places || place >= texts->codes_capacity ||
+		!texts_is_last(texts, text))
+		return texts_append_other(texts, place, text);
+	texts->hits++;
+	texts->codes[place] = texts->last;
+	texts->places = place + 1;
+	return true;
+}
+
 /* Adds an entry to a FORM_TEXT column (or an empty one, which becomes that), without a search. false: no memory. */
 bool texts_add_kept(struct texts *texts, struct text text);
 /* Adds `count` binary entries of the column's form (the column must be of that form, or empty). false: no memory. */
