@@ -180,6 +180,13 @@ VERB(backup, "backup", ALONE, "DIR", "Copy a store, also one in use",
 	"the file backup.incomplete. A backup is made from the directory, on the collector's machine, by its owner.\n"
 	"  mcpledger backup ./backup\n"
 	"  mcpledger backup evidence/case-17 --data ./mcpledger-data")
+VERB(verify, "verify", ALONE, "", "Whether a store is whole, also one in use",
+	"Reads all of the store's files without trusting any of it: the pages and how they hang together, each block, "
+	"tail chunk, summary and large payload with its checksum, that no event is missing within a segment or between "
+	"two, and that each segment holds what it says. What is wrong is told with its segment, page and events; then "
+	"the exit is 3. Nothing is changed. The store is read from its directory, as its owner where it is in use.\n"
+	"  mcpledger verify\n"
+	"  mcpledger verify --data evidence/case-17 -o json")
 
 GROUP("Send")
 VERB(import, "import", ALONE, "[FILE|-]", "Send exported or recorded events",

@@ -237,8 +237,8 @@ static enum status copy_rest(struct walk *walk, bool newer)
 		status = copy_values(walk, dbs[i], UINT64_MAX);
 	if (status == STATUS_OK)
 		status = segment_read_head(walk->read, &head);
-	if (status == STATUS_OK && newer && !head.sealed) { /* the daemon is about to say so */
-		head.sealed = true;
+	if (status == STATUS_OK) {
+		head.sealed |= newer; /* the daemon is about to say so */
 		segment_put_head(walk->write, &head);
 	}
 	if (status == STATUS_OK)

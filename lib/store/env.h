@@ -16,6 +16,7 @@
 #include "buf.h"
 
 enum env_db { ENV_META, ENV_TAIL, ENV_BLOCK, ENV_SUMMARY, ENV_PAYLOAD, ENV_DB_COUNT };
+const char *env_db_name(enum env_db db);
 
 enum env_mode {
 	ENV_CREATE,      /* a new file, written by us alone: no lock file */
@@ -44,6 +45,15 @@ uint64_t env_file_bytes(struct env *env);    /* pages in use or free, as of the 
 uint64_t env_last_txnid(struct env *env);
 enum status env_sync_file(struct env *env) MUST_CHECK; /* fsync: the inode too */
 
+/*
+ * Keeps the writer of a live file from using the pages of its newest commit anew, and does nothing else with the file: for
+ * who reads it without LMDB.  The file must not be open in this process.  *txnid: of that commit.
+ * STATUS_DENIED: its lock file cannot be used; _DAMAGED: neither meta page is whole.
+ */
+struct env_hold;
+enum status env_hold(struct env_hold **hold, const char *path, uint64_t *txnid) MUST_CHECK;
+void env_let_go(struct env_hold **hold);
+
 /* txn = NULL on failure. STATUS_IO: the env has failed and must be opened anew. */
 enum status env_begin(struct env *env, bool write, struct env_txn **txn) MUST_CHECK;
 void env_abort(struct env_txn **txn);
@@ -56,6 +66,7 @@ bool env_is_parked(const struct env_txn *txn);
 enum status env_txn_status(const struct env_txn *txn) MUST_CHECK;
 void env_txn_fail(struct env_txn *txn, enum status status);
 uint64_t env_txn_id(const struct env_txn *txn);
+bool env_txn_writes(const struct env_txn *txn);
 
 void env_put(struct env_txn *txn, enum env_db db, struct text key, struct text value);
 /* Room for a value behind all other keys of db, to be filled before the next call; NULL after a failure. */

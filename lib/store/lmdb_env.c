@@ -20,6 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pages.h"
+
 enum { ENV_READERS_MAX = 512, FILE_MODE = 0600, FILE_BYTES_MIN = 2 * 4096 };
 
 struct env {
@@ -51,6 +53,11 @@ static const char *const db_names[ENV_DB_COUNT] = {
 	[ENV_SUMMARY] = "summary",
 	[ENV_PAYLOAD] = "payload",
 };
+
+const char *env_db_name(enum env_db db)
+{
+	return db_names[db];
+}
 
 static enum status status_of(int code)
 {
@@ -186,6 +193,27 @@ static unsigned flags_of(enum env_mode mode)
 	}
 }
 
+/*
+ * LMDB goes wherever a damaged page says: whether it can be let loose on this file is seen before it is.  Where nothing
+ * keeps the writer of a live file from using pages anew, what was seen of an older commit is not believed.
+ */
+static enum status check_pages(struct env *env, const char *path)
+{
+	enum { TRIES_MAX = 64 };
+	enum status status = STATUS_CONFLICT;
+	for (unsigned i = 0; i < TRIES_MAX && status == STATUS_CONFLICT; i++) {
+		MDB_txn *txn = NULL;
+		int code = mdb_txn_begin(env->lmdb, NULL, MDB_RDONLY, &txn);
+		if (code != 0)
+			return status_of(code);
+		status = pages_check(path, mdb_txn_id(txn));
+		if (status == STATUS_DAMAGED && env_last_txnid(env) != mdb_txn_id(txn))
+			status = STATUS_CONFLICT;
+		mdb_txn_abort(txn);
+	}
+	return status == STATUS_CONFLICT ? STATUS_BUSY : status;
+}
+
 static enum status open_new(
 	struct env **out, const char *path, enum env_mode mode, uint64_t map_bytes, struct error *error)
 {
@@ -193,7 +221,9 @@ static enum status open_new(
 	if (env == NULL)
 		return error_set(error, STATUS_NO_MEMORY, "%s: out of memory", path);
 	env->writable = mode == ENV_WRITE || mode == ENV_CREATE;
-	int code = mdb_env_create(&env->lmdb);
+	uint64_t txnid = 0;
+	enum status status = mode == ENV_CREATE ? STATUS_OK : pages_newest(path, &txnid);
+	int code = status == STATUS_OK ? mdb_env_create(&env->lmdb) : MDB_CORRUPTED;
 	if (code == 0)
 		code = mdb_env_set_maxdbs(env->lmdb, ENV_DB_COUNT);
 	if (code == 0)
@@ -206,11 +236,13 @@ static enum status open_new(
 		code = hold_file(env);
 	if (code == 0 && mode != ENV_CREATE)
 		code = check_length(env);
-	if (code == 0)
+	if (code == 0 && mode != ENV_CREATE)
+		status = check_pages(env, path);
+	if (code == 0 && status == STATUS_OK)
 		code = open_dbs(env, mode == ENV_CREATE);
-	if (code != 0) {
-		enum status status = status_of(code);
-		(void)error_set(error, status, "%s: %s", path, mdb_strerror(code));
+	if (code != 0 || status != STATUS_OK) {
+		status = status == STATUS_OK ? status_of(code) : status;
+		(void)error_set(error, status, "%s: %s", path, code != 0 ? mdb_strerror(code) : status_text(status));
 		if (env->lmdb)
 			mdb_env_close(env->lmdb);
 		free(env);
@@ -408,6 +440,11 @@ uint64_t env_txn_id(const struct env_txn *txn)
 	return mdb_txn_id(txn->txn);
 }
 
+bool env_txn_writes(const struct env_txn *txn)
+{
+	return txn->write;
+}
+
 static MDB_val val_of(struct text text)
 {
 	return (MDB_val){.mv_size = text.len, .mv_data = (void *)(uintptr_t)text.at};
@@ -455,6 +492,21 @@ void env_delete(struct env_txn *txn, enum env_db db, struct text key)
 	env_txn_fail(txn, status_of(mdb_del(txn->txn, txn->env->dbi[db], &key_val, NULL)));
 }
 
+/*
+ * LMDB lets a transaction that met a damaged page read nothing more, and says so in its own ways: a read transaction is
+ * begun again, for what is whole.  Reading goes through the map, so that nothing else than what pages say can fail.
+ */
+static enum status read_status(struct env_txn *txn, int code)
+{
+	enum status status = status_of(code);
+	if (code == 0 || code == MDB_NOTFOUND || txn->write)
+		return status;
+	enum status renewed = env_renew(txn);
+	if (renewed != STATUS_OK)
+		return renewed;
+	return status == STATUS_IO ? STATUS_DAMAGED : status;
+}
+
 enum status env_get(struct env_txn *txn, enum env_db db, struct text key, struct text *value)
 {
 	if (txn->status != STATUS_OK)
@@ -463,7 +515,7 @@ enum status env_get(struct env_txn *txn, enum env_db db, struct text key, struct
 	int code = mdb_get(txn->txn, txn->env->dbi[db], &key_val, &val);
 	if (code == 0)
 		*value = text_of_val(val);
-	return status_of(code);
+	return read_status(txn, code);
 }
 
 /* Stands at the first key >= `key`, then, if back, one before it. */
@@ -485,7 +537,7 @@ static enum status seek(
 		*value = text_of_val(val);
 	}
 	mdb_cursor_close(cursor);
-	return status_of(code);
+	return read_status(txn, code);
 }
 
 enum status env_get_at_or_after(
@@ -539,4 +591,45 @@ void env_drop_pages(struct text bytes)
 	uintptr_t to = ((uintptr_t)bytes.at + bytes.len) / PAGE_BYTES * PAGE_BYTES;
 	if (bytes.len && from < to)
 		(void)madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
+/* --- holding --- */
+
+struct env_hold {
+	MDB_env *lmdb;
+	MDB_txn *txn;
+};
+
+/* Opening and beginning read the meta pages and the lock file only. */
+enum status env_hold(struct env_hold **hold, const char *path, uint64_t *txnid)
+{
+	struct env_hold *made = calloc(1, sizeof(*made));
+	if (made == NULL)
+		return STATUS_NO_MEMORY;
+	int code = mdb_env_create(&made->lmdb);
+	if (code == 0)
+		code = mdb_env_set_maxreaders(made->lmdb, ENV_READERS_MAX);
+	if (code == 0)
+		code = mdb_env_open(made->lmdb, path, MDB_RDONLY | MDB_NOSUBDIR | MDB_NOTLS, FILE_MODE);
+	if (code == 0)
+		code = mdb_txn_begin(made->lmdb, NULL, MDB_RDONLY, &made->txn);
+	if (code != 0) {
+		env_let_go(&made);
+		return status_of(code);
+	}
+	*txnid = mdb_txn_id(made->txn);
+	*hold = made;
+	return STATUS_OK;
+}
+
+void env_let_go(struct env_hold **hold)
+{
+	if (*hold == NULL)
+		return;
+	if ((*hold)->txn)
+		mdb_txn_abort((*hold)->txn);
+	if ((*hold)->lmdb)
+		mdb_env_close((*hold)->lmdb);
+	free(*hold);
+	*hold = NULL;
 }

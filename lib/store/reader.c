@@ -355,7 +355,8 @@ static enum status find_identity(struct store_reader *reader, struct error *erro
 		if (status == STATUS_OK)
 			return STATUS_OK;
 	}
-	return error_set(error, status, "%s: no segment can be read: %s", reader->dir, status_text(status));
+	return error_set(error, status, "%s: no segment can be read, the oldest is %s: %s", reader->dir,
+		reader->live.count ? reader->live.items[0]->name : "not there", status_text(status));
 }
 
 static enum status open_reader(struct store_reader **out, const char *dir, struct store *store, struct error *error)

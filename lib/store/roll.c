@@ -64,8 +64,9 @@ static enum status write_first_commit(struct env *env, const struct segment_iden
 	enum status status = env_begin(env, true, &write);
 	if (status != STATUS_OK)
 		return status;
+	struct segment_head first = *head;
 	segment_put_identity(write, identity);
-	segment_put_head(write, head);
+	segment_put_head(write, &first);
 	if (state)
 		segment_carry_state(state, write);
 	status = env_commit(&write);
@@ -109,7 +110,6 @@ static struct segment_head first_head(const struct segment_head *before)
 {
 	uint64_t seq = before ? before->next_seq : SEGMENT_FIRST_SEQ;
 	return (struct segment_head){
-		.commits = 1,
 		.first_seq = seq,
 		.next_seq = seq,
 		.tail_first_seq = seq,
@@ -127,7 +127,6 @@ static enum status mark_sealed(struct env *env, struct segment_head *head)
 		if (status != STATUS_OK)
 			return status;
 		head->sealed = true;
-		head->commits++;
 		segment_put_head(write, head);
 		status = env_commit(&write);
 		if (status != STATUS_OK)

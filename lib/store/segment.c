@@ -33,6 +33,7 @@ struct part {
 	int64_t recv_time;
 	struct text bytes;
 	uint64_t checksum;
+	uint64_t seed; /* of the checksum */
 };
 
 static void put_le(uint8_t *at, uint64_t number, unsigned size)
@@ -92,11 +93,12 @@ bool segment_name_parse(const char *name, uint64_t *first_seq)
 
 /* --- head, identity, state --- */
 
-void segment_put_head(struct env_txn *txn, const struct segment_head *head)
+void segment_put_head(struct env_txn *txn, struct segment_head *head)
 {
+	head->commit = env_txn_id(txn);
 	uint8_t bytes[HEAD_BYTES] = {0};
 	const uint64_t numbers[] = {
-		head->commits,
+		head->commit,
 		head->first_seq,
 		head->next_seq,
 		head->tail_first_seq,
@@ -134,18 +136,33 @@ static enum status check_fixed(struct text value, size_t size)
 	return STATUS_OK;
 }
 
+/* Its first commit gives a segment these, and only then it gets its name. */
+static enum status get_record(struct env_txn *txn, const char *name, struct text *value)
+{
+	enum status status = env_get(txn, ENV_META, text_of(name), value);
+	return status == STATUS_NOT_FOUND ? STATUS_DAMAGED : status;
+}
+
 enum status segment_read_head(struct env_txn *txn, struct segment_head *head)
 {
 	struct text value;
-	enum status status = env_get(txn, ENV_META, TEXT("head"), &value);
+	enum status status = get_record(txn, "head", &value);
 	if (status == STATUS_OK)
-		status = check_fixed(value, HEAD_BYTES);
+		status = segment_parse_head(value, head);
+	if (status == STATUS_OK && !env_txn_writes(txn) && head->commit != env_txn_id(txn))
+		status = STATUS_DAMAGED;
+	return status;
+}
+
+enum status segment_parse_head(struct text value, struct segment_head *head)
+{
+	enum status status = check_fixed(value, HEAD_BYTES);
 	if (status != STATUS_OK)
 		return status;
 	const uint8_t *at = (const uint8_t *)value.at;
 	struct segment_head read = {.sealed = get_le(at + 4, 4) & 1};
 	uint64_t *const numbers[] = {
-		&read.commits,
+		&read.commit,
 		&read.first_seq,
 		&read.next_seq,
 		&read.tail_first_seq,
@@ -182,9 +199,13 @@ void segment_put_identity(struct env_txn *txn, const struct segment_identity *id
 enum status segment_read_identity(struct env_txn *txn, struct segment_identity *identity)
 {
 	struct text value;
-	enum status status = env_get(txn, ENV_META, TEXT("store"), &value);
-	if (status == STATUS_OK)
-		status = check_fixed(value, IDENTITY_BYTES);
+	enum status status = get_record(txn, "store", &value);
+	return status == STATUS_OK ? segment_parse_identity(value, identity) : status;
+}
+
+enum status segment_parse_identity(struct text value, struct segment_identity *identity)
+{
+	enum status status = check_fixed(value, IDENTITY_BYTES);
 	if (status != STATUS_OK)
 		return status;
 	const uint8_t *at = (const uint8_t *)value.at;
@@ -240,6 +261,12 @@ static size_t parts_of(enum env_db db, size_t bytes)
 	return bytes == 0 ? 1 : (bytes + part_bytes_max(db) - 1) / part_bytes_max(db);
 }
 
+/* A unit's part has its key in its header; a payload's part has it in its checksum. */
+static uint64_t seed_of(enum env_db db, const uint8_t *key)
+{
+	return db == ENV_PAYLOAD ? XXH3_64bits(key, PAYLOAD_DIGEST_BYTES) : 0;
+}
+
 static void write_part(uint8_t *at, size_t size, enum env_db db, const struct part *part)
 {
 	memcpy(at, magics[db], 4);
@@ -250,7 +277,7 @@ static void write_part(uint8_t *at, size_t size, enum env_db db, const struct pa
 	put_le(at + 20, part->bytes.len, 4);
 	put_le(at + 24, part->bytes_whole, 8);
 	put_le(at + 32, (uint64_t)part->recv_time, 8);
-	put_le(at + 40, XXH3_64bits(part->bytes.at, part->bytes.len), 8);
+	put_le(at + 40, XXH3_64bits_withSeed(part->bytes.at, part->bytes.len, part->seed), 8);
 	if (part->bytes.len)
 		memcpy(at + SEGMENT_PART_HEADER_BYTES, part->bytes.at, part->bytes.len);
 	size_t used = SEGMENT_PART_HEADER_BYTES + part->bytes.len;
@@ -276,6 +303,7 @@ static void put_parts(struct env_txn *txn, enum env_db db, uint8_t *key, size_t 
 		if (db == ENV_BLOCK && size < BLOCK_VALUE_BYTES_MIN)
 			size = BLOCK_VALUE_BYTES_MIN;
 		part.number = (uint16_t)number;
+		part.seed = seed_of(db, key);
 		part.bytes = text_at(whole.at + from, len);
 		put_be(key + number_at, number, 2);
 		struct text key_text = text_at(key, key_len);
@@ -320,7 +348,13 @@ static enum status get_part(
 	enum status status = env_get(txn, db, text_at(key, key_len), &value);
 	if (status == STATUS_NOT_FOUND && number > 0)
 		return STATUS_DAMAGED;
-	return status == STATUS_OK ? read_part(value, db, number, part) : status;
+	if (status == STATUS_OK)
+		status = read_part(value, db, number, part);
+	part->seed = seed_of(db, key);
+	if (status == STATUS_OK && db != ENV_PAYLOAD &&
+		(part->first_seq != get_be(key, 8) || part->count != get_be(key + 10, 4)))
+		status = STATUS_DAMAGED;
+	return status;
 }
 
 /* Part 0 of a unit, from the file; false: the map has to be asked. */
@@ -338,7 +372,39 @@ static bool fetch_first(struct env_txn *txn, enum env_db db, uint8_t *key, struc
 
 static bool part_is_whole(const struct part *part)
 {
-	return XXH3_64bits(part->bytes.at, part->bytes.len) == part->checksum;
+	return XXH3_64bits_withSeed(part->bytes.at, part->bytes.len, part->seed) == part->checksum;
+}
+
+static enum status read_unit_key(struct text key, struct segment_unit *unit)
+{
+	const uint8_t *at = (const uint8_t *)key.at;
+	if (key.len != UNIT_KEY_BYTES)
+		return STATUS_DAMAGED;
+	*unit = (struct segment_unit){.first_seq = get_be(at, 8), .count = (uint32_t)get_be(at + 10, 4)};
+	return unit->count > 0 && unit->first_seq <= UINT64_MAX - unit->count ? STATUS_OK : STATUS_DAMAGED;
+}
+
+enum status segment_parse_part(enum env_db db, struct text key, struct text value, struct segment_part *part)
+{
+	const uint8_t *at = (const uint8_t *)key.at;
+	bool is_unit = db != ENV_PAYLOAD;
+	struct part read;
+	*part = (struct segment_part){.number = 0};
+	if (key.len != (is_unit ? UNIT_KEY_BYTES : PAYLOAD_KEY_BYTES) ||
+		(is_unit && read_unit_key(key, &part->unit) != STATUS_OK))
+		return STATUS_DAMAGED;
+	part->has_key = true;
+	part->number = (unsigned)get_be(at + (is_unit ? 8 : PAYLOAD_DIGEST_BYTES), 2);
+	enum status status = read_part(value, db, part->number, &read);
+	if (status != STATUS_OK)
+		return status;
+	if (is_unit && (read.first_seq != part->unit.first_seq || read.count != part->unit.count))
+		return STATUS_DAMAGED;
+	part->parts = read.parts;
+	part->bytes_whole = read.bytes_whole;
+	part->bytes = read.bytes;
+	read.seed = seed_of(db, at);
+	return part_is_whole(&read) ? STATUS_OK : STATUS_DAMAGED;
 }
 
 static enum status get_parts(struct env_txn *txn, enum env_db db, uint8_t *key, size_t key_len,
@@ -384,15 +450,6 @@ static void write_unit_key(uint8_t key[UNIT_KEY_BYTES], struct segment_unit unit
 	put_be(key, unit.first_seq, 8);
 	put_be(key + 8, 0, 2);
 	put_be(key + 10, unit.count, 4);
-}
-
-static enum status read_unit_key(struct text key, struct segment_unit *unit)
-{
-	const uint8_t *at = (const uint8_t *)key.at;
-	if (key.len != UNIT_KEY_BYTES)
-		return STATUS_DAMAGED;
-	*unit = (struct segment_unit){.first_seq = get_be(at, 8), .count = (uint32_t)get_be(at + 10, 4)};
-	return unit->count > 0 && unit->first_seq <= UINT64_MAX - unit->count ? STATUS_OK : STATUS_DAMAGED;
 }
 
 void segment_put_unit(

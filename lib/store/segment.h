@@ -30,7 +30,7 @@
  *     20    4 bytes of the value in this part
  *     24    8 bytes of the whole value
  *     32    8 recv_time of the newest event, ns (summary, payload: 0)
- *     40    8 XXH3-64 of the bytes in this part
+ *     40    8 XXH3-64 of the bytes in this part (payload: with the seed XXH3-64 of the digest in its key)
  *     48      bytes; then zeros, in a block shorter than a page
  * LMDB puts a value of more than half a page on pages of its own, behind a page header of 16 bytes.  Blocks are made at
  * least 4080 bytes long, so a block's part always starts 16 bytes, and its image 64 bytes, behind a multiple of 4096:
@@ -43,7 +43,7 @@
  * OFFSET SIZE MEANING                    OFFSET SIZE MEANING
  *      0    4 format version                  0    4 format version
  *      4    4 0                               4    4 1: sealed, nothing will be written any more
- *      8   16 store id, hex digits            8    8 commits so far
+ *      8   16 store id, hex digits            8    8 number of the commit that wrote it
  *     24   16 key of the filters             16    8 first seq of the segment
  *     40    8 made at, ns                    24    8 next seq
  *     48    8 XXH3-64 of bytes 0..47         32    8 first seq of the tail (= next seq: empty)
@@ -82,7 +82,7 @@ struct segment_identity {
 
 struct segment_head {
 	bool sealed;
-	uint64_t commits;
+	uint64_t commit; /* that wrote it: LMDB's number of the transaction */
 	uint64_t first_seq, next_seq, tail_first_seq;
 	uint64_t tail_chunks;
 	uint64_t tail_bytes, block_bytes, summary_bytes, payload_bytes;
@@ -106,16 +106,33 @@ void segment_name(uint64_t first_seq, char name[SEGMENT_NAME_BYTES]);
 /* Whether it is the name of a segment's data file. */
 bool segment_name_parse(const char *name, uint64_t *first_seq);
 
-/* STATUS_NOT_FOUND: the segment has no first commit; _UNSUPPORTED; _DAMAGED. */
+/*
+ * STATUS_UNSUPPORTED; _DAMAGED: also where there is none, or where a read transaction shows what an older commit left, because LMDB took a damaged meta page for the newest one.
+ */
 enum status segment_read_head(struct env_txn *txn, struct segment_head *head) MUST_CHECK;
 enum status segment_read_identity(struct env_txn *txn, struct segment_identity *identity) MUST_CHECK;
-void segment_put_head(struct env_txn *txn, const struct segment_head *head);
+/* Values that were read without a transaction (pages.h); what is parsed points into them. */
+enum status segment_parse_head(struct text value, struct segment_head *head) MUST_CHECK;
+enum status segment_parse_identity(struct text value, struct segment_identity *identity) MUST_CHECK;
+/* Sets head->commit. */
+void segment_put_head(struct env_txn *txn, struct segment_head *head);
 void segment_put_identity(struct env_txn *txn, const struct segment_identity *identity);
 
 void segment_put_state(struct env_txn *txn, const char *name, struct text bytes);
 enum status segment_get_state(struct env_txn *txn, const char *name, struct text *bytes) MUST_CHECK;
 /* Copies all state of one segment into a new one. */
 void segment_carry_state(struct env_txn *from, struct env_txn *to);
+
+struct segment_part {
+	bool has_key; /* the key is one: unit (not of a payload) and number are known, even if the part is damaged */
+	struct segment_unit unit;
+	unsigned number, parts;
+	uint64_t bytes_whole;
+	struct text bytes;
+};
+/* STATUS_OK: the part is whole: its header fits its key, and its bytes their checksum. */
+enum status segment_parse_part(
+	enum env_db db, struct text key, struct text value, struct segment_part *part) MUST_CHECK;
 
 /* db: ENV_TAIL, ENV_BLOCK or ENV_SUMMARY; units ascend. */
 void segment_put_unit(

@@ -184,7 +184,7 @@ static enum status compare_head(struct store *store, struct env_txn *read)
 	enum status status = segment_read_head(read, &head);
 	if (status != STATUS_OK)
 		return status;
-	if (head.commits != store->head.commits || head.next_seq != store->head.next_seq ||
+	if (head.commit != store->head.commit || head.next_seq != store->head.next_seq ||
 		head.tail_first_seq != store->head.tail_first_seq)
 		return STATUS_DAMAGED;
 	if (head.tail_first_seq == head.next_seq)
@@ -339,7 +339,6 @@ enum status store_commit(struct store_txn **txn_in_out)
 	struct store_txn *txn = *txn_in_out;
 	struct store *store = txn->store;
 	*txn_in_out = NULL;
-	txn->head.commits++;
 	segment_put_head(txn->write, &txn->head);
 	enum status status = env_txn_status(txn->write);
 	if (status != STATUS_OK) {

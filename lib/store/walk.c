@@ -35,22 +35,45 @@ static enum status find_unit(struct env_txn *txn, const struct walk *walk, struc
 	return status;
 }
 
-static struct store_unit whole_segment(const struct reader_segment *segment)
+static struct store_unit events_of(const struct reader_segment *segment, uint64_t first_seq, uint64_t end)
 {
-	uint64_t count = segment->head.next_seq - segment->head.first_seq;
+	uint64_t count = end - first_seq;
 	return (struct store_unit){
-		.first_seq = segment->first_seq,
+		.first_seq = first_seq,
 		.count = count > UINT32_MAX ? UINT32_MAX : (uint32_t)count,
 		.segment = segment->name,
 		.segment_number = segment->first_seq,
 	};
 }
 
+/*
+ * A segment has a unit for every event between its first and its next one: what the search for one passed over, or did
+ * not find at all, is not there any more.  *missing: those events.
+ */
+static bool is_missing(const struct reader_segment *segment, const struct walk *walk, enum status status,
+	const struct segment_unit *found, struct store_unit *missing)
+{
+	const struct segment_head *head = &segment->head;
+	uint64_t first = walk->seq > head->first_seq ? walk->seq : head->first_seq;
+	uint64_t last = walk->seq < head->next_seq ? walk->seq : head->next_seq - 1;
+	uint64_t end = head->next_seq;
+	if (walk->backward) {
+		end = last + 1;
+		first = status == STATUS_OK ? found->first_seq + found->count : head->first_seq;
+	} else if (status == STATUS_OK && found->first_seq < end) {
+		end = found->first_seq;
+	}
+	if (first >= end)
+		return false;
+	*missing = events_of(segment, first, end);
+	return true;
+}
+
 /* On STATUS_DAMAGED unit tells which one it is. */
 static enum status read_unit(
 	struct store_reader *reader, struct reader_segment *segment, const struct walk *walk, struct store_unit *unit)
 {
-	struct segment_unit found;
+	struct segment_unit found = {0};
 	struct segment_value value;
 	/* A summary has a checksum of its own, and is asked for of every block. */
 	struct segment_reading reading = {
@@ -62,9 +85,11 @@ static enum status read_unit(
 	enum status status = find_unit(segment->txn, walk, &found, &sealed);
 	if (status == STATUS_DAMAGED) {
 		/* The keys themselves: nothing more can be found in this segment. */
-		*unit = whole_segment(segment);
+		*unit = events_of(segment, segment->first_seq, segment->head.next_seq);
 		return status;
 	}
+	if ((status == STATUS_OK || status == STATUS_NOT_FOUND) && is_missing(segment, walk, status, &found, unit))
+		return STATUS_DAMAGED;
 	if (status != STATUS_OK)
 		return status;
 	*unit = (struct store_unit){
@@ -125,13 +150,7 @@ static enum status read_segment(
 	enum status status = reader_open_segment(reader, segment, newest, error);
 	if (status == STATUS_DAMAGED) {
 		uint64_t end = newest ? segment->first_seq : reader->live.items[at + 1]->first_seq;
-		uint64_t count = end - segment->first_seq;
-		*unit = (struct store_unit){
-			.first_seq = segment->first_seq,
-			.count = count > UINT32_MAX ? UINT32_MAX : (uint32_t)count,
-			.segment = segment->name,
-			.segment_number = segment->first_seq,
-		};
+		*unit = events_of(segment, segment->first_seq, end);
 	}
 	if (status != STATUS_OK)
 		return status;
@@ -238,6 +257,8 @@ enum status store_reader_payload(struct store_reader *reader, uint64_t segment_n
 			status = STATUS_OK; /* what it says is not to be believed: try again */
 			continue;
 		}
+		if (status == STATUS_NOT_FOUND) /* an event has it, and the segment should have both */
+			status = STATUS_DAMAGED;
 		return status == STATUS_OK ? payload_unpack(stored, arena, payload) : status;
 	}
 	return status == STATUS_OK ? STATUS_BUSY : status;
