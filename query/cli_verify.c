@@ -6,7 +6,7 @@
 #include "cli.h"
 #include "printable.h"
 #include "sheet.h"
-#include "store.h"
+#include "store_verify.h"
 
 enum { PAGE_BYTES = 4096 };
 
@@ -74,10 +74,11 @@ static void put_json(struct buf *out, const struct report *report, const struct 
 {
 	buf_printf(out,
 		"{\"store\":\"%s\",\"first_seq\":%" PRIu64 ",\"last_seq\":%" PRIu64 ",\"segments\":%" PRIu64
-		",\"pages\":%" PRIu64 ",\"blocks\":%" PRIu64 ",\"tail_chunks\":%" PRIu64 ",\"payloads\":%" PRIu64
-		",\"whole\":%s,\"faults\":%" PRIu64 ",\"damage\":[",
-		found->store_id, found->first_seq, found->next_seq - 1, found->segments, found->pages, found->blocks,
-		found->tail_chunks, found->payloads, found->faults ? "false" : "true", found->faults);
+		",\"pages\":%" PRIu64 ",\"unused_pages\":%" PRIu64 ",\"blocks\":%" PRIu64 ",\"tail_chunks\":%" PRIu64
+		",\"payloads\":%" PRIu64 ",\"whole\":%s,\"faults\":%" PRIu64 ",\"damage\":[",
+		found->store_id, found->first_seq, found->next_seq - 1, found->segments, found->pages,
+		found->unused_pages, found->blocks, found->tail_chunks, found->payloads,
+		found->faults ? "false" : "true", found->faults);
 	buf_put_text(out, buf_text(&report->faults));
 	buf_put_string(out, "]}\n");
 }
@@ -96,6 +97,11 @@ static void put_text(struct buf *out, const char *dir, const struct report *repo
 	sheet_put_bytes(out, found->pages * PAGE_BYTES);
 	buf_printf(out, "): %" PRIu64 " blocks, %" PRIu64 " tail chunks, %" PRIu64 " large payloads\n", found->blocks,
 		found->tail_chunks, found->payloads);
+	if (found->unused_pages) {
+		buf_printf(out, "Unused    %" PRIu64 " pages (", found->unused_pages);
+		sheet_put_bytes(out, found->unused_pages * PAGE_BYTES);
+		buf_put_string(out, ") belong to nothing and are not used again; no harm is in that\n");
+	}
 	buf_put_text(out, buf_text(&report->faults));
 	if (found->faults > report->told)
 		buf_printf(out, "… and %" PRIu64 " faults more\n", found->faults - report->told);

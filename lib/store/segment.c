@@ -16,6 +16,7 @@ enum {
 	BLOCK_VALUE_BYTES_MIN = 4096 - 16,
 	NAME_DIGITS = 20,
 	STATE_NAME_MAX = 64,
+	STATE_HEADER_BYTES = 16,
 };
 
 static const char magics[ENV_DB_COUNT][5] = {
@@ -216,33 +217,90 @@ enum status segment_parse_identity(struct text value, struct segment_identity *i
 	return STATUS_OK;
 }
 
-static struct text state_key(const char *name, char key[STATE_NAME_MAX + 8])
+/* --- state --- */
+
+static const struct text state_prefix = {"state.", 6};
+
+static struct text state_key(struct text name, char key[STATE_NAME_MAX + 8])
 {
-	int len = snprintf(key, STATE_NAME_MAX + 8, "state.%s", name);
-	assert(len > 6 && len <= 6 + STATE_NAME_MAX);
-	return text_at(key, (size_t)len);
+	assert(name.len > 0 && name.len <= STATE_NAME_MAX);
+	memcpy(key, state_prefix.at, state_prefix.len);
+	memcpy(key + state_prefix.len, name.at, name.len);
+	return text_at(key, state_prefix.len + name.len);
+}
+
+/* Of the bytes, of their name and of the commit, so that none of them can be another one's. */
+static uint64_t state_checksum(struct text name, uint64_t commit, struct text bytes)
+{
+	return XXH3_64bits_withSeed(bytes.at, bytes.len, XXH3_64bits_withSeed(name.at, name.len, commit));
+}
+
+static void put_state(struct env_txn *txn, struct text name, struct text bytes)
+{
+	char key[STATE_NAME_MAX + 8];
+	uint64_t commit = env_txn_id(txn);
+	uint8_t *at = env_reserve(txn, ENV_META, state_key(name, key), STATE_HEADER_BYTES + bytes.len);
+	if (at == NULL)
+		return;
+	put_le(at, commit, 8);
+	put_le(at + 8, state_checksum(name, commit, bytes), 8);
+	if (bytes.len)
+		memcpy(at + STATE_HEADER_BYTES, bytes.at, bytes.len);
 }
 
 void segment_put_state(struct env_txn *txn, const char *name, struct text bytes)
 {
-	char key[STATE_NAME_MAX + 8];
-	env_put(txn, ENV_META, state_key(name, key), bytes);
+	put_state(txn, text_of(name), bytes);
+}
+
+enum status segment_parse_state(struct text key, struct text value, struct segment_state *state)
+{
+	const uint8_t *at = (const uint8_t *)value.at;
+	if (key.len <= state_prefix.len || memcmp(key.at, state_prefix.at, state_prefix.len) != 0)
+		return STATUS_NOT_FOUND;
+	if (key.len > state_prefix.len + STATE_NAME_MAX || value.len < STATE_HEADER_BYTES)
+		return STATUS_DAMAGED;
+	const struct segment_state read = {
+		.name = text_at(key.at + state_prefix.len, key.len - state_prefix.len),
+		.bytes = text_at(at + STATE_HEADER_BYTES, value.len - STATE_HEADER_BYTES),
+		.commit = get_le(at, 8),
+	};
+	if (state_checksum(read.name, read.commit, read.bytes) != get_le(at + 8, 8))
+		return STATUS_DAMAGED;
+	*state = read;
+	return STATUS_OK;
 }
 
 enum status segment_get_state(struct env_txn *txn, const char *name, struct text *bytes)
 {
 	char key[STATE_NAME_MAX + 8];
-	return env_get(txn, ENV_META, state_key(name, key), bytes);
+	struct segment_state state;
+	struct text value;
+	struct text key_text = state_key(text_of(name), key);
+	enum status status = env_get(txn, ENV_META, key_text, &value);
+	if (status == STATUS_OK)
+		status = segment_parse_state(key_text, value, &state);
+	if (status == STATUS_OK)
+		*bytes = state.bytes;
+	return status;
 }
 
 void segment_carry_state(struct env_txn *from, struct env_txn *to)
 {
-	char after[STATE_NAME_MAX + 8] = "state.";
-	size_t after_len = 6;
+	char after[STATE_NAME_MAX + 8];
+	size_t after_len = state_prefix.len;
 	struct text key, value;
-	while (env_get_at_or_after(from, ENV_META, text_at(after, after_len), &key, &value) == STATUS_OK &&
-		key.len > 6 && key.len < sizeof(after) && memcmp(key.at, "state.", 6) == 0) {
-		env_put(to, ENV_META, key, value);
+	struct segment_state state;
+	memcpy(after, state_prefix.at, state_prefix.len);
+	while (env_get_at_or_after(from, ENV_META, text_at(after, after_len), &key, &value) == STATUS_OK) {
+		enum status status = segment_parse_state(key, value, &state);
+		if (status == STATUS_NOT_FOUND)
+			return;
+		if (status != STATUS_OK) {
+			env_txn_fail(to, status);
+			return;
+		}
+		put_state(to, state.name, state.bytes);
 		memcpy(after, key.at, key.len);
 		after[key.len] = 0; /* the least key behind this one */
 		after_len = key.len + 1;

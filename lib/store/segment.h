@@ -7,7 +7,7 @@
  * DATABASE  KEY                VALUE
  * meta      "store"            identity of the store, see below
  * meta      "head"             what the segment holds, see below; rewritten by every commit
- * meta      "state." NAME      small named state of the daemon, as given
+ * meta      "state." NAME      small named state of the daemon, see below
  * tail      unit key           part of a tail chunk; exactly the events not yet in a block
  * block     unit key           part of a block's image
  * summary   unit key           part of the summary of the block with the same key
@@ -54,6 +54,12 @@
  *                                           104    8 recv_time of the newest event (carried from the segment before)
  *                                           112    8 recv_time of the first tail chunk (0: no tail)
  *                                           120    8 XXH3-64 of bytes 0..119
+ *
+ * State
+ * OFFSET SIZE MEANING
+ *      0    8 number of the commit that wrote it
+ *      8    8 XXH3-64 of the bytes, with the seed XXH3-64 of the name, with the seed of that number
+ *     16      bytes, as given
  *
  * If you change any of this: 1 raise STORE_FORMAT_VERSION, 2 keep reading the old one, 3 keep a golden store of it.
  */
@@ -107,7 +113,8 @@ void segment_name(uint64_t first_seq, char name[SEGMENT_NAME_BYTES]);
 bool segment_name_parse(const char *name, uint64_t *first_seq);
 
 /*
- * STATUS_UNSUPPORTED; _DAMAGED: also where there is none, or where a read transaction shows what an older commit left, because LMDB took a damaged meta page for the newest one.
+ * STATUS_UNSUPPORTED; _DAMAGED: also where there is none, or where a read transaction shows what an older commit left,
+ * because LMDB took a damaged meta page for the newest one.
  */
 enum status segment_read_head(struct env_txn *txn, struct segment_head *head) MUST_CHECK;
 enum status segment_read_identity(struct env_txn *txn, struct segment_identity *identity) MUST_CHECK;
@@ -119,8 +126,15 @@ void segment_put_head(struct env_txn *txn, struct segment_head *head);
 void segment_put_identity(struct env_txn *txn, const struct segment_identity *identity);
 
 void segment_put_state(struct env_txn *txn, const char *name, struct text bytes);
+/* STATUS_NOT_FOUND; _DAMAGED. */
 enum status segment_get_state(struct env_txn *txn, const char *name, struct text *bytes) MUST_CHECK;
-/* Copies all state of one segment into a new one. */
+struct segment_state {
+	struct text name, bytes;
+	uint64_t commit; /* that wrote it */
+};
+/* A record of meta, by its key.  STATUS_NOT_FOUND: it is no state; _DAMAGED. */
+enum status segment_parse_state(struct text key, struct text value, struct segment_state *state) MUST_CHECK;
+/* Copies all state of one segment into a new one; damaged state fails `to`. */
 void segment_carry_state(struct env_txn *from, struct env_txn *to);
 
 struct segment_part {

@@ -57,6 +57,7 @@ static void add_up(struct store_verified *found, const struct verified_segment *
 		found->first_seq = found->next_seq = first_seq;
 	found->segments++;
 	found->pages += segment->pages;
+	found->unused_pages += segment->unused_pages;
 	found->blocks += segment->blocks;
 	found->tail_chunks += segment->tail_chunks;
 	found->payloads += segment->payloads;

@@ -99,6 +99,11 @@ static enum status see_record(struct check *check, struct text key, struct text 
 	} else if (text_equal(key, TEXT("store"))) {
 		status = segment_parse_identity(value, &found->identity);
 		found->has_identity = status == STATUS_OK;
+	} else {
+		struct segment_state state;
+		status = segment_parse_state(key, value, &state);
+		if (status == STATUS_NOT_FOUND) /* neither is any other that we know */
+			status = STATUS_DAMAGED;
 	}
 	if (status == STATUS_DAMAGED)
 		tell(check, page, 0, 0, "the record \"%.*s\" is not what was written", (int)key.len, key.at);
@@ -279,6 +284,7 @@ static enum status check_once(struct check *check, const char *path)
 	if (status == STATUS_DAMAGED) /* which was told */
 		status = STATUS_OK;
 	check->found.pages = pages.pages;
+	check->found.unused_pages = pages.faults > 0 ? 0 : pages.ignored;
 	check->commit = pages.txnid;
 	if (status == STATUS_OK && !held && check->found.faults > 0) {
 		uint64_t now = 0;

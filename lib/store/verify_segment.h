@@ -3,12 +3,14 @@
 #define MCPLEDGER_STORE_VERIFY_SEGMENT_H
 
 #include "segment.h"
+#include "store_verify.h"
 
 struct verified_segment {
 	struct segment_head head;
 	struct segment_identity identity;
 	bool has_head, has_identity; /* they were found, and are whole */
 	uint64_t pages, blocks, tail_chunks, payloads, faults;
+	uint64_t unused_pages; /* see store_verified; 0 where there are faults: then they may be lost ones */
 };
 
 /*

@@ -15,6 +15,7 @@ DEFAULT_ADDRESS = "127.0.0.1:7373"
 FILES = {
     "events.ndjson": "mcpledger export >events.ndjson",
     "demo.ndjson.gz": "mcpledger export | gzip >demo.ndjson.gz",
+    "--data evidence/case-17": "mcpledger backup evidence/case-17 >backup.log",
 }
 # The default address is taken by nobody, or by a daemon of somebody else's.
 PREAMBLE = """
