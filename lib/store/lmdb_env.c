@@ -24,6 +24,8 @@
 
 enum { ENV_READERS_MAX = 512, FILE_MODE = 0600, FILE_BYTES_MIN = 2 * 4096 };
 
+enum check { CHECK_DUE, CHECK_PASSED, CHECK_FAILED };
+
 struct env {
 	struct env *next;
 	dev_t device;
@@ -31,6 +33,9 @@ struct env {
 	unsigned refs;
 	bool writable;
 	_Atomic bool failed;
+	_Atomic enum check payloads; /* the pages of their tree */
+	_Atomic uintptr_t map;       /* where the file is mapped; 0: not known yet */
+	char *path;                  /* owned */
 	MDB_env *lmdb;
 	MDB_dbi dbi[ENV_DB_COUNT];
 };
@@ -197,7 +202,7 @@ static unsigned flags_of(enum env_mode mode)
  * LMDB goes wherever a damaged page says: whether it can be let loose on this file is seen before it is.  Where nothing
  * keeps the writer of a live file from using pages anew, what was seen of an older commit is not believed.
  */
-static enum status check_pages(struct env *env, const char *path)
+static enum status check_pages(struct env *env, enum pages_scope scope)
 {
 	enum { TRIES_MAX = 64 };
 	enum status status = STATUS_CONFLICT;
@@ -206,7 +211,7 @@ static enum status check_pages(struct env *env, const char *path)
 		int code = mdb_txn_begin(env->lmdb, NULL, MDB_RDONLY, &txn);
 		if (code != 0)
 			return status_of(code);
-		status = pages_check(path, mdb_txn_id(txn));
+		status = pages_check(env->path, mdb_txn_id(txn), scope);
 		if (status == STATUS_DAMAGED && env_last_txnid(env) != mdb_txn_id(txn))
 			status = STATUS_CONFLICT;
 		mdb_txn_abort(txn);
@@ -214,13 +219,27 @@ static enum status check_pages(struct env *env, const char *path)
 	return status == STATUS_CONFLICT ? STATUS_BUSY : status;
 }
 
+static void free_env(struct env *env)
+{
+	if (env->lmdb)
+		mdb_env_close(env->lmdb);
+	free(env->path);
+	free(env);
+}
+
 static enum status open_new(
 	struct env **out, const char *path, enum env_mode mode, uint64_t map_bytes, struct error *error)
 {
 	struct env *env = calloc(1, sizeof(*env));
-	if (env == NULL)
+	char *path_copy = strdup(path);
+	if (env == NULL || path_copy == NULL) {
+		free(env);
+		free(path_copy);
 		return error_set(error, STATUS_NO_MEMORY, "%s: out of memory", path);
+	}
+	env->path = path_copy;
 	env->writable = mode == ENV_WRITE || mode == ENV_CREATE;
+	env->payloads = env->writable ? CHECK_PASSED : CHECK_DUE;
 	uint64_t txnid = 0;
 	enum status status = mode == ENV_CREATE ? STATUS_OK : pages_newest(path, &txnid);
 	int code = status == STATUS_OK ? mdb_env_create(&env->lmdb) : MDB_CORRUPTED;
@@ -237,15 +256,13 @@ static enum status open_new(
 	if (code == 0 && mode != ENV_CREATE)
 		code = check_length(env);
 	if (code == 0 && mode != ENV_CREATE)
-		status = check_pages(env, path);
+		status = check_pages(env, env->writable ? PAGES_TO_WRITE : PAGES_TO_READ);
 	if (code == 0 && status == STATUS_OK)
 		code = open_dbs(env, mode == ENV_CREATE);
 	if (code != 0 || status != STATUS_OK) {
 		status = status == STATUS_OK ? status_of(code) : status;
 		(void)error_set(error, status, "%s: %s", path, code != 0 ? mdb_strerror(code) : status_text(status));
-		if (env->lmdb)
-			mdb_env_close(env->lmdb);
-		free(env);
+		free_env(env);
 		return status;
 	}
 	env->next = registry;
@@ -282,8 +299,7 @@ void env_close(struct env **env)
 		while (*link != closing)
 			link = &(*link)->next;
 		*link = closing->next;
-		mdb_env_close(closing->lmdb);
-		free(closing);
+		free_env(closing);
 	}
 	pthread_mutex_unlock(&registry_lock);
 }
@@ -507,12 +523,56 @@ static enum status read_status(struct env_txn *txn, int code)
 	return status == STATUS_IO ? STATUS_DAMAGED : status;
 }
 
+/* Where the map begins, by a page that tells its number: LMDB itself does not say.  0: not known. */
+static uintptr_t find_map(struct env_txn *txn)
+{
+	MDB_stat stat_now;
+	MDB_val key_val = val_of(TEXT("head")), val;
+	uint64_t page_number = 0;
+	if (txn->env->map == 0 && mdb_env_stat(txn->env->lmdb, &stat_now) == 0 &&
+		mdb_get(txn->txn, txn->env->dbi[ENV_META], &key_val, &val) == 0) {
+		uintptr_t page = (uintptr_t)val.mv_data / stat_now.ms_psize * stat_now.ms_psize;
+		memcpy(&page_number, (const void *)page, sizeof(page_number));
+		txn->env->map = page - (uintptr_t)page_number * stat_now.ms_psize;
+	}
+	return txn->env->map;
+}
+
+/*
+ * A value's length is the page's word for it: touching what would lie behind the end of the file is a SIGBUS.  What a
+ * write transaction gives may lie in memory of its own; its pages were checked when the file was opened.
+ */
+static bool is_in_file(struct env_txn *txn, MDB_val val)
+{
+	uintptr_t map = txn->write ? 0 : find_map(txn);
+	uintptr_t from = (uintptr_t)val.mv_data;
+	uint64_t bytes = map ? env_file_bytes(txn->env) : 0;
+	return map == 0 || (from >= map && from - map <= bytes && val.mv_size <= bytes - (from - map));
+}
+
+/* Before the first look at large payloads: see pages_check. */
+static enum status prepare_read(struct env_txn *txn, enum env_db db)
+{
+	struct env *env = txn->env;
+	if (txn->status != STATUS_OK || db != ENV_PAYLOAD || env->payloads == CHECK_PASSED)
+		return txn->status;
+	if (env->payloads == CHECK_FAILED)
+		return STATUS_DAMAGED;
+	enum status status = check_pages(env, PAGES_OF_PAYLOADS);
+	if (status == STATUS_OK || status == STATUS_DAMAGED)
+		env->payloads = status == STATUS_OK ? CHECK_PASSED : CHECK_FAILED;
+	return status;
+}
+
 enum status env_get(struct env_txn *txn, enum env_db db, struct text key, struct text *value)
 {
-	if (txn->status != STATUS_OK)
-		return txn->status;
+	enum status status = prepare_read(txn, db);
+	if (status != STATUS_OK)
+		return status;
 	MDB_val key_val = val_of(key), val;
 	int code = mdb_get(txn->txn, txn->env->dbi[db], &key_val, &val);
+	if (code == 0 && !is_in_file(txn, val))
+		return STATUS_DAMAGED;
 	if (code == 0)
 		*value = text_of_val(val);
 	return read_status(txn, code);
@@ -522,8 +582,9 @@ enum status env_get(struct env_txn *txn, enum env_db db, struct text key, struct
 static enum status seek(
 	struct env_txn *txn, enum env_db db, struct text key, bool back, struct text *found, struct text *value)
 {
-	if (txn->status != STATUS_OK)
-		return txn->status;
+	enum status status = prepare_read(txn, db);
+	if (status != STATUS_OK)
+		return status;
 	MDB_cursor *cursor = NULL;
 	MDB_val key_val = val_of(key), val;
 	int code = mdb_cursor_open(txn->txn, txn->env->dbi[db], &cursor);
@@ -532,11 +593,13 @@ static enum status seek(
 	code = mdb_cursor_get(cursor, &key_val, &val, MDB_SET_RANGE);
 	if (back && (code == 0 || code == MDB_NOTFOUND))
 		code = mdb_cursor_get(cursor, &key_val, &val, code == 0 ? MDB_PREV : MDB_LAST);
+	mdb_cursor_close(cursor);
+	if (code == 0 && !is_in_file(txn, val))
+		return STATUS_DAMAGED;
 	if (code == 0) {
 		*found = text_of_val(key_val);
 		*value = text_of_val(val);
 	}
-	mdb_cursor_close(cursor);
 	return read_status(txn, code);
 }
 
@@ -551,26 +614,12 @@ enum status env_get_before(struct env_txn *txn, enum env_db db, struct text key,
 	return seek(txn, db, key, true, found, value);
 }
 
-/* Where the map begins, by a page that tells its number: LMDB itself does not say. */
-static bool find_map(struct env_txn *txn, uintptr_t *base)
-{
-	MDB_stat stat_now;
-	struct text head;
-	uint64_t page_number = 0;
-	if (mdb_env_stat(txn->env->lmdb, &stat_now) != 0 || env_get(txn, ENV_META, TEXT("head"), &head) != STATUS_OK)
-		return false;
-	uintptr_t page = (uintptr_t)head.at / stat_now.ms_psize * stat_now.ms_psize;
-	memcpy(&page_number, (const void *)page, sizeof(page_number));
-	*base = page - (uintptr_t)page_number * stat_now.ms_psize;
-	return true;
-}
-
 enum status env_read_value(struct env_txn *txn, struct text value, char *to)
 {
 	mdb_filehandle_t fd = -1;
-	uintptr_t base = 0;
 	assert(!txn->write);
-	if (mdb_env_get_fd(txn->env->lmdb, &fd) != 0 || !find_map(txn, &base) || (uintptr_t)value.at < base)
+	uintptr_t base = find_map(txn);
+	if (mdb_env_get_fd(txn->env->lmdb, &fd) != 0 || base == 0 || (uintptr_t)value.at < base)
 		return STATUS_UNSUPPORTED;
 	off_t start = (off_t)((uintptr_t)value.at - base);
 	for (size_t done = 0; done < value.len;) {

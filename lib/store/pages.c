@@ -65,6 +65,8 @@ struct walk {
 	uint8_t *levels; /* a page for each level of a tree */
 	uint8_t *seen;   /* a bit a page: in a tree, or free */
 	struct buf value;
+	bool skips_db[ENV_DB_COUNT], skips_free;
+	bool skips_heads; /* of pages with values that nobody wants to see */
 	enum tree_kind kind;
 	enum env_db db;
 	struct tree counted;
@@ -264,12 +266,17 @@ static enum status read_big(struct walk *walk, const uint8_t *node, uint64_t pag
 	}
 	walk->found->used += count;
 	walk->counted.overflows += count;
-	if (walk->visitor->value == NULL)
+	bool is_read = walk->visitor->value || walk->kind == TREE_OF_FREE;
+	/* What is replaced or deleted gives free as many pages as its head says. */
+	bool may_go = walk->kind == TREE_OF_VALUES && (walk->db == ENV_TAIL || walk->db == ENV_META);
+	if (!is_read && (walk->skips_heads || !may_go))
 		return STATUS_NOT_FOUND;
 	enum status status = read_at(walk->fd, first * walk->meta.page_bytes, header, sizeof(header));
 	if (status == STATUS_OK && (get(header, 8) != first || (get(header + 10, 2) & PAGE_KINDS) != PAGE_OVERFLOW ||
 					   get(header + 12, 4) != count))
 		status = STATUS_DAMAGED;
+	if (status == STATUS_OK && !is_read)
+		return STATUS_NOT_FOUND;
 	if (status == STATUS_OK) {
 		buf_clear(&walk->value);
 		char *to = buf_reserve(&walk->value, size);
@@ -391,14 +398,14 @@ static enum status walk_trees(struct walk *walk)
 	enum status status = walk_tree(walk, &walk->meta.main, TREE_OF_TREES);
 	for (unsigned db = 0; db < ENV_DB_COUNT && status == STATUS_OK; db++) {
 		walk->db = (enum env_db)db;
-		if (walk->has_db[db])
+		if (walk->has_db[db] && !walk->skips_db[db])
 			status = walk_tree(walk, &walk->dbs[db], TREE_OF_VALUES);
-		else
+		else if (!walk->has_db[db])
 			tell(walk, walk->meta.main.root == NO_PAGE ? 0 : walk->meta.main.root,
 				"a database is not there");
 	}
 	/* Last, so that a page which is in use and free is told of as a fault of the list. */
-	return status == STATUS_OK && walk->visitor->value ? walk_tree(walk, &walk->meta.free, TREE_OF_FREE) : status;
+	return status == STATUS_OK && !walk->skips_free ? walk_tree(walk, &walk->meta.free, TREE_OF_FREE) : status;
 }
 
 /* --- metas --- */
@@ -508,16 +515,21 @@ static void end_walk(struct walk *walk)
 		(void)close(walk->fd);
 }
 
+static enum status walk_whole(struct walk *walk, const char *path, uint64_t txnid)
+{
+	buf_init(&walk->value, VALUE_BYTES_MAX);
+	enum status status = begin_walk(walk, path, txnid);
+	if (status == STATUS_OK)
+		status = walk_file(walk);
+	end_walk(walk);
+	return status;
+}
+
 enum status pages_walk(const char *path, uint64_t txnid, const struct pages_visitor *visitor, struct pages_found *found)
 {
 	*found = (struct pages_found){.txnid = 0};
 	struct walk walk = {.visitor = visitor, .found = found};
-	buf_init(&walk.value, VALUE_BYTES_MAX);
-	enum status status = begin_walk(&walk, path, txnid);
-	if (status == STATUS_OK)
-		status = walk_file(&walk);
-	end_walk(&walk);
-	return status;
+	return walk_whole(&walk, path, txnid);
 }
 
 static void note_fault(void *context, uint64_t page, const char *what)
@@ -546,11 +558,15 @@ enum status pages_newest(const char *path, uint64_t *txnid)
 	return status;
 }
 
-enum status pages_check(const char *path, uint64_t txnid)
+enum status pages_check(const char *path, uint64_t txnid, enum pages_scope scope)
 {
 	bool is_whole = true;
 	const struct pages_visitor visitor = {.fault = note_fault, .context = &is_whole};
-	struct pages_found found;
-	enum status status = pages_walk(path, txnid, &visitor, &found);
+	struct pages_found found = {.txnid = 0};
+	bool reads = scope != PAGES_TO_WRITE;
+	struct walk walk = {.visitor = &visitor, .found = &found, .skips_free = reads, .skips_heads = reads};
+	for (unsigned db = 0; db < ENV_DB_COUNT; db++)
+		walk.skips_db[db] = reads && (db == ENV_PAYLOAD) != (scope == PAGES_OF_PAYLOADS);
+	enum status status = walk_whole(&walk, path, txnid);
 	return status == STATUS_OK && !is_whole ? STATUS_DAMAGED : status;
 }

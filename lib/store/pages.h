@@ -16,7 +16,7 @@
 struct pages_visitor {
 	/*
 	 * A value of one of our databases, in the order of keys; valid until it returns.  Another status ends the walk.
-	 * NULL: values are not read, and the list of free pages is not either.
+	 * NULL: values are not read.
 	 */
 	enum status (*value)(void *context, enum env_db db, struct text key, struct text value, uint64_t page);
 	/* What is wrong with a page; the walk goes on. */
@@ -40,10 +40,14 @@ enum status pages_walk(
 	const char *path, uint64_t txnid, const struct pages_visitor *visitor, struct pages_found *found) MUST_CHECK;
 /*
  * Whether LMDB can be let loose on a commit (0: the newest one) of a file: both meta pages are whole and fit each other, and
- * the pages of all trees are what they should be.  Values are not looked at; that is the matter of their own checksums.
+ * the pages of the trees are what they should be.  Values are not looked at; that is the matter of their own checksums.
+ *   PAGES_TO_READ      all trees but that of the large payloads, which may have a hundred times as many pages as the rest
+ *   PAGES_OF_PAYLOADS  only that one
+ *   PAGES_TO_WRITE     all trees, and what decides about free pages, so that none is taken that is in use
  * STATUS_DAMAGED, _CONFLICT: no meta has that txnid (any more), _NOT_FOUND, _DENIED, _IO, _NO_MEMORY.
  */
-enum status pages_check(const char *path, uint64_t txnid) MUST_CHECK;
+enum pages_scope { PAGES_TO_READ, PAGES_OF_PAYLOADS, PAGES_TO_WRITE };
+enum status pages_check(const char *path, uint64_t txnid, enum pages_scope scope) MUST_CHECK;
 /* The txnid of the newest commit.  STATUS_DAMAGED: the meta pages are not whole, or do not fit each other. */
 enum status pages_newest(const char *path, uint64_t *txnid) MUST_CHECK;
 

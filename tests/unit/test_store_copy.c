@@ -200,6 +200,71 @@ static void a_damaged_unit_is_told_and_passed(void **state)
 	assert_int_equal(store_dir_walk(dir, 21), 10);
 }
 
+static void damaged_state_is_told(void **state)
+{
+	struct store_dir *dir = *state;
+	struct buf out;
+	buf_init(&out, 1024);
+	fill(dir);
+	store_close(&dir->store, true);
+	/* its bytes stand behind its name, its commit and its checksum */
+	char path[PATH_MAX];
+	store_dir_path(dir, "seg-00000000000000000031.mdb", path);
+	char all[64 * 4096];
+	FILE *file = fopen(path, "r+b");
+	assert_non_null(file);
+	size_t len = fread(all, 1, sizeof(all), file);
+	for (char *at = all; (at = memmem(at, (size_t)(all + len - at), "state.counters", 14)) != NULL; at++)
+		at[14 + 16] ^= 1;
+	rewind(file);
+	assert_int_equal(fwrite(all, 1, len, file), len);
+	assert_int_equal(fclose(file), 0);
+	store_dir_read(dir);
+	assert_int_equal(store_reader_state(dir->reader, "counters", &out), STATUS_DAMAGED);
+	buf_finish(&out);
+}
+
+/* Pages are checked when the file is opened; what happens to them later must be no signal either. */
+static void a_length_that_leads_out_of_the_file_is_told(void **state)
+{
+	struct store_dir *dir = *state;
+	struct store_txn *txn = NULL;
+	struct arena arena;
+	struct text payload;
+	char key[32] = "a key that stands nowhere else.";
+	char stored[9000] = {0};
+	char node[8 + sizeof(key)] = {0, 0, 0, 0, 1, 0, 34, 0};
+	const char longer[8] = {0, 0, 0, 0x40, 1, 0, 34, 0};
+	char header[32] = "mlP1\0\0\1";
+	const uint32_t bytes = sizeof(stored), more = 4000000;
+	struct payload_ref ref = {.stored = {stored, sizeof(stored)}};
+	memcpy(ref.key, key, sizeof(key));
+	memcpy(node + 8, key, sizeof(key));
+	node[0] = (char)((sizeof(stored) + 48) & 0xff);
+	node[1] = (char)((sizeof(stored) + 48) >> 8);
+	arena_init(&arena, 1 << 20);
+	store_dir_open(dir);
+	store_dir_add(dir, 5, DAY_0);
+	assert_int_equal(store_begin(dir->store, &txn), STATUS_OK);
+	store_put_payload(txn, &ref);
+	assert_int_equal(store_commit(&txn), STATUS_OK);
+	store_close(&dir->store, true);
+	store_dir_read(dir);
+	const uint8_t other[32] = {1};
+	assert_int_equal(store_reader_payload(dir->reader, 1, other, &arena, &payload), STATUS_DAMAGED);
+	assert_true(patch(dir, first_name, (struct text){node, sizeof(node)}, (struct text){longer, 8}) > 0);
+	memcpy(header + 20, &bytes, 4);
+	memcpy(header + 24, &bytes, 4);
+	struct text before = {header, sizeof(header)};
+	char after[sizeof(header)];
+	memcpy(after, header, sizeof(header));
+	memcpy(after + 20, &more, 4);
+	memcpy(after + 24, &more, 4);
+	assert_true(patch(dir, first_name, before, (struct text){after, sizeof(after)}) > 0);
+	assert_int_equal(store_reader_payload(dir->reader, 1, ref.key, &arena, &payload), STATUS_DAMAGED);
+	arena_finish(&arena);
+}
+
 static void a_segment_that_cannot_be_read_is_one_damaged_unit(void **state)
 {
 	struct store_dir *dir = *state;
@@ -400,6 +465,9 @@ int main(void)
 			a_damaged_store_json_or_key_is_told, store_dir_set_up, store_dir_tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_damaged_unit_is_told_and_passed, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(damaged_state_is_told, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_length_that_leads_out_of_the_file_is_told, store_dir_set_up, store_dir_tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_segment_that_cannot_be_read_is_one_damaged_unit, store_dir_set_up, store_dir_tear_down),
 		cmocka_unit_test_setup_teardown(
