@@ -3,11 +3,14 @@
 `./dev crash` flips a bit of every byte of the file, the short form a sample, most of it where pages say what is where.
 """
 
+import concurrent.futures
 import json
 import os
 import random
 import shutil
+import sys
 
+import forked
 import ledgerlib
 import pytest
 
@@ -15,14 +18,28 @@ LONG = os.environ.get("MCPLEDGER_CRASH_LONG") == "1"
 SEED = int(os.environ.get("MCPLEDGER_TEST_SEED", "0")) or random.SystemRandom().getrandbits(32)
 PAGE_BYTES = 4096
 METAS = 2
-FLIPS = 120  # of each store, in the short form
+FLIPS = 240  # of each store, in the short form
+LONG_BITS = int(os.environ.get("MCPLEDGER_CRASH_BITS", "1"))  # of each byte, in the long one
+PROCESSES = 2
+# Where verify says that all is whole, export is always asked; where it does not, of one flip in so many.
+EXPORT_EVERY = 8 if LONG else 1
+OTHERS_EVERY = 64 if LONG else 16  # the other questions are asked of one flip in so many
+# Each a question whose answer a flip could change in another way.
+OTHERS = {
+    "search": ["search", "request.path:*report*", "-n", "0", "-o", "json"],
+    "phrase": ["search", '"report txt"', "-n", "0", "-o", "json"],
+    "stats": ["stats", "--by", "tool,verdict", "-o", "json"],
+    "show": ["show", "call-1-7", "-o", "json"],
+    "timeline": ["timeline", "session:s1", "-o", "json"],
+    "tail": ["tail", "-n", "5", "-o", "json"],
+}
 
 
 def fill(folder):
     daemon = ledgerlib.Daemon(folder).start()
     for batch in range(3):
-        daemon.accept([ledgerlib.tool_call(id=f"call-{batch}-{n}", request={"path": f"/srv/{n}/report.txt"})
-                       for n in range(12)])
+        daemon.accept([ledgerlib.tool_call(id=f"call-{batch}-{n}", request={"path": f"/srv/{n}/report.txt"},
+                                           session_id=f"s{batch}") for n in range(12)])
     daemon.accept([ledgerlib.tool_call(id="big", request={"text": random.Random(1).randbytes(24_000).hex()})])
     return daemon
 
@@ -45,11 +62,12 @@ def store(request, tmp_path_factory):
 def places(data):
     """Offsets of bytes: all of them, or a sample of which most are in metas, heads of pages, and their nodes."""
     if LONG:
-        return range(len(data))
+        return [at for at in range(len(data)) for _ in range(LONG_BITS)]
     rng = random.Random(SEED)
     pages = len(data) // PAGE_BYTES
     chosen = [rng.randrange(METAS) * PAGE_BYTES + rng.randrange(160) for _ in range(FLIPS // 3)]
-    chosen += [rng.randrange(METAS, pages) * PAGE_BYTES + rng.choice((rng.randrange(64), rng.randrange(3600, PAGE_BYTES)))
+    chosen += [rng.randrange(METAS, pages) * PAGE_BYTES
+               + rng.choice((rng.randrange(64), rng.randrange(3600, PAGE_BYTES)))
                for _ in range(FLIPS // 3)]
     return chosen + [rng.randrange(len(data)) for _ in range(FLIPS // 3)]
 
@@ -58,51 +76,89 @@ def covers(damage, seq):
     return damage["first_seq"] is not None and damage["first_seq"] <= seq <= damage["last_seq"]
 
 
-def check(folder, name, whole):
+def check(run, name, whole, always_exports):
     """What is exported is right, or says that it lacks something; what lacks is what verify calls damaged."""
-    verified = ledgerlib.run_cli("verify", "--data", folder, "-o", "json", status=None, timeout=20)
-    exported = ledgerlib.run_cli("export", "--data", folder, status=None, timeout=20)
-    assert verified.returncode in (0, 3), verified
-    assert exported.returncode in (0, 3), exported
-    lines = exported.stdout.splitlines()
-    if exported.returncode == 0:
+    verified, report, verify_error = run["verify"].run()
+    assert verified in (0, 3), (verified, verify_error)
+    if verified == 3 and not always_exports:
+        assert json.loads(report)["damage"][0]["segment"] == name
+        return
+    exported, lines, told = run["export"].run()
+    assert exported in (0, 3), (exported, told)
+    lines = lines.splitlines()
+    if exported == 0:
         assert lines == whole, "another answer, and nothing said"
     else:
-        assert name in exported.stderr.decode()
-        assert verified.returncode == 3
+        assert name in told.decode()
+        assert verified == 3
     assert set(lines) <= set(whole), "a line that was never written"
-    if verified.returncode == 0:
+    if verified == 0:
         return
-    report = json.loads(verified.stdout)
+    report = json.loads(report)
     assert report["whole"] is False and report["faults"] >= len(report["damage"]) > 0
     assert {damage["segment"] for damage in report["damage"]} == {name}
     if all(damage["first_seq"] is not None for damage in report["damage"]):
         kept = {json.loads(line)["seq"] for line in lines}
         for line in whole:
             seq = json.loads(line)["seq"]
-            assert seq in kept or any(covers(damage, seq) for damage in report["damage"]), f"{seq} is whole, and not told"
+            told = any(covers(damage, seq) for damage in report["damage"])
+            assert seq in kept or told, f"{seq} is not there, and not told"
 
 
-def test_a_flipped_bit_is_told_and_hides_nothing_else(store):
-    path = next(store.glob("seg-*.mdb"))
+def check_others(run, name, answers):
+    """The same question has the same answer, or says where damage kept it from it."""
+    for question, (status, answer) in answers.items():
+        now, output, told = run[question].run()
+        assert now in (status, 3), (question, now, told)
+        assert output == answer if now == status else name in (output + told).decode(), (question, told)
+
+
+def flip(job):
+    """Flips one bit of each of these bytes in turn; returns what went wrong, as text."""
+    source, folder, chosen, seed, count_at = job
+    folder.mkdir()
+    copy = folder / "store"
+    shutil.copytree(source, copy)
+    path = next(copy.glob("seg-*.mdb"))
     data = path.read_bytes()
-    whole = ledgerlib.export_lines(store)
-    assert json.loads(ledgerlib.run_cli("verify", "--data", store, "-o", "json").stdout)["whole"] is True
-    rng = random.Random(SEED)
-    print(f"MCPLEDGER_TEST_SEED={SEED}, {len(data)} bytes")
-    for at in places(data):
-        bit = 1 << rng.randrange(8)
-        with open(path, "r+b", buffering=0) as file:
+    rng = random.Random(seed)
+    on_it = ["--data", copy]
+    words = {"verify": [*on_it, "verify", "-o", "json"], "export": [*on_it, "export"]}
+    words.update((question, [*on_it, *line]) for question, line in OTHERS.items())
+    with forked.commands(folder, **words) as run, open(path, "r+b", buffering=0) as file:
+        whole = run["export"].run()[1].splitlines()
+        assert whole and run["verify"].run()[0] == 0
+        answers = {question: run[question].run()[:2] for question in OTHERS}
+        assert all(status == 0 for status, _ in answers.values()), answers
+        for number, at in enumerate(chosen):
+            bit = 1 << rng.randrange(8)
             file.seek(at)
             file.write(bytes([data[at] ^ bit]))
             try:
-                check(store, path.name, whole)
-            except BaseException:
-                print(f"bit {bit:#04x} of byte {at} (page {at // PAGE_BYTES}, {at % PAGE_BYTES} in it)")
-                raise
+                check(run, path.name, whole, number % EXPORT_EVERY == 0)
+                if number % OTHERS_EVERY == 0:
+                    check_others(run, path.name, answers)
+            except AssertionError as problem:
+                return f"bit {bit:#04x} of byte {at} (page {at // PAGE_BYTES}, {at % PAGE_BYTES} in it): {problem}"
             file.seek(at)
             file.write(data[at:at + 1])
+            if LONG and number % 10000 == 0:
+                print(f"{count_at + number} flips", file=sys.stderr, flush=True)
     assert path.read_bytes() == data
+    return None
+
+
+@pytest.mark.skipif(not forked.FORKS.exists(), reason="built without tests")
+def test_a_flipped_bit_is_told_and_hides_nothing_else(store, tmp_path):
+    data = next(store.glob("seg-*.mdb")).read_bytes()
+    chosen = places(data)
+    print(f"MCPLEDGER_TEST_SEED={SEED}, {len(chosen)} flips in {len(data)} bytes")
+    part = -(-len(chosen) // PROCESSES)
+    jobs = [(store, tmp_path / f"process-{n}", chosen[n * part:(n + 1) * part], SEED + n, n * part)
+            for n in range(PROCESSES)]
+    with concurrent.futures.ProcessPoolExecutor(PROCESSES) as pool:
+        problems = [problem for problem in pool.map(flip, jobs) if problem]
+    assert not problems, "\n".join(problems)
 
 
 def test_verify_names_what_is_missing_between_segments(tmp_path):
