@@ -124,15 +124,21 @@ class Daemon:
 
     def start(self):
         self.spawn()
-
-        def is_ready():
-            if self.process.poll() is not None:
-                raise AssertionError(f"mcpledgerd ended with {self.process.returncode}:\n{self.log()}")
-            return self.ready_path.exists()
-
-        wait_until(is_ready, lambda: f"the ready file; log:\n{self.log()}")
-        self.ready = json.loads(self.ready_path.read_text())
+        if not self.wait_until_ready_or_ended():
+            raise AssertionError(f"mcpledgerd ended with {self.process.returncode}:\n{self.log()}")
         return self
+
+    def wait_until_ready_or_ended(self):
+        """False: the process that was spawned has ended."""
+
+        def is_ready_or_ended():
+            return self.ready_path.exists() or self.process.poll() is not None
+
+        wait_until(is_ready_or_ended, lambda: f"the ready file; log:\n{self.log()}")
+        if not self.ready_path.exists():
+            return False
+        self.ready = json.loads(self.ready_path.read_text())
+        return True
 
     def stop(self, number=signal.SIGTERM):
         """A clean stop; asserts that it was one."""
@@ -312,9 +318,9 @@ def tool_call(name="echo", **members):
     return {"kind": "tool_call", "action": "tools/call", "target": {"type": "tool", "name": name}, **members}
 
 
-def noisy_event(rng, event_id):
-    """An event as JSON text, mostly random bytes, so that it is as large in the store; one in ten is large."""
-    size = rng.choice((10, 100, 3000)) if rng.random() < 0.9 else rng.randrange(17_000, 60_000)
+def noisy_event(rng, event_id, large=0.1):
+    """An event as JSON text, mostly random bytes, so that it is as large in the store; so many of them are large."""
+    size = rng.choice((10, 100, 3000)) if rng.random() >= large else rng.randrange(17_000, 60_000)
     blob = base64.b64encode(rng.randbytes(size)).decode()
     event = tool_call(rng.choice(("read", "write", "list")), id=event_id, time=time.time_ns(),
                                 session_id=f"s{rng.randrange(50)}", request={"blob": blob, "n": rng.randrange(10**18)})

@@ -7,6 +7,7 @@ import random
 import subprocess
 from pathlib import Path
 
+import account
 import ledgerlib
 import pytest
 from canonical import canonical, split_export
@@ -61,14 +62,6 @@ def exported(daemon):
     return kept, notes
 
 
-def assert_nothing_is_lost(daemon):
-    for source in ("http", "udp"):
-        counts = {result: daemon.metric("mcpledger_ingest_events_total", source=source, result=result)
-                  for result in ("received", "stored", "duplicate", "rejected", "dropped")}
-        received = counts.pop("received")
-        assert received == sum(counts.values()), (source, counts)
-
-
 def test_a_full_disk_refuses_events_serves_reads_and_recovers_alone(small_disk):
     print(f"seed {SEED} (MCPLEDGER_TEST_SEED)")
     daemon, rng = small_disk, random.Random(SEED)
@@ -111,4 +104,4 @@ def test_a_full_disk_refuses_events_serves_reads_and_recovers_alone(small_disk):
     assert begin["from"] == end["from"] < end["until"]
     assert end["dropped"] >= 5 + len(body)
     assert exported(daemon)[0] == acknowledged
-    assert_nothing_is_lost(daemon)
+    account.assert_nothing_lost(daemon)
