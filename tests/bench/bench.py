@@ -1,172 +1,114 @@
-"""What one event costs the daemon: CPU, disk, memory.  Run by `./dev bench`; needs only Python's own library.
+"""The benchmarks.  Run by `./dev bench`; needs Python's own library and what is built.  README.md tells each row.
 
-Each run starts mcpledgerd on a new store, sends the corpus over HTTP (or UDP) and stops it cleanly, so that sealing is
-in the figures.  CPU is the process's own user + system time from the first byte to its exit.  Machines differ and one
-machine's speed swings, so the speed of zlib level 1 on the same text is measured before and after each run, and the CPU
-is also told as it would be where that speed is REFERENCE_MB_PER_S.
+  ./dev bench            what an event costs, in a few minutes
+  ./dev bench table      every row; a store of ten million events is made for it
+  ./dev bench query      the rows about the large store only
 """
 
 import argparse
-import json
-import os
-import shutil
-import statistics
-import subprocess
 import sys
-import tempfile
-import time
-import zlib
 from pathlib import Path
 
-import corpus
-from daemon import CACHE, ROOT, Daemon, Sampler, cpu_seconds, disk_bytes, post_all
+import corpus as corpora
+import ingest
+import peers
+import questions
+import sizes
+import standing
+from daemon import CACHE, ROOT, stop_with
+from table import Speed, Table
 
-SHARED_DATA = Path(os.environ.get("MCPLEDGER_TEST_DATA", ROOT.parent / "shared" / "data"))
-SHARED_CORPUS = SHARED_DATA.parent / "tools" / "bench_corpus.py"
-CORPUS_AGE_MAX_S = 6 * 3600  # times in it must stay near the clock, or events are marked time_suspect
-ZLIB_SAMPLE_BYTES = 32 << 20
-REFERENCE_MB_PER_S = 172  # of zlib level 1, on the machine that absolute figures are meant for
-
-
-def corpus_file(options):
-    if options.corpus:
-        return Path(options.corpus)
-    CACHE.mkdir(parents=True, exist_ok=True)
-    shared = SHARED_CORPUS.exists() and not options.own_corpus
-    path = CACHE / f"{'shared' if shared else 'own'}-{options.events}.ndjson"
-    if not path.exists() or time.time() - path.stat().st_mtime > CORPUS_AGE_MAX_S:
-        print(f"writing {options.events} events to {path.relative_to(ROOT)}", flush=True)
-        new = path.with_suffix(".new")
-        if shared:
-            with open(new, "wb") as out:
-                subprocess.run([sys.executable, SHARED_CORPUS, str(options.events)], stdout=out, check=True)
-        else:
-            corpus.write(new, options.events, time.time_ns())
-        new.rename(path)
-    return path
+SEED, LARGE_SEED = 7, 8
+INGEST = (ingest.body_rows, ingest.single_rows, ingest.paced_rows, ingest.udp_rows)
+LARGE = (questions.question_rows, questions.export_rows, standing.beside_rows, standing.restart_rows)
+GROUPS = {"quick": (*INGEST, sizes.trace_rows), "query": LARGE,
+          "table": (*INGEST, sizes.trace_rows, *LARGE, standing.recompressed_rows)}
 
 
-def bodies_of(path, options):
-    """The corpus as request bodies of options.batch lines."""
-    bodies, lines = [], []
-    with open(path, "rb") as events:
-        for number, line in enumerate(events):
-            if number == options.events:
-                break
-            lines.append(line)
-            if len(lines) == options.batch:
-                bodies.append(b"".join(lines))
-                lines = []
-    if lines:
-        bodies.append(b"".join(lines))
-    return bodies
+class Bench:
+    """What all rows share: options, the corpora, peers, the speed of the machine."""
+
+    def __init__(self, options):
+        self.options, self.build = options, options.build
+        self.corpus = corpora.prepare(options.folder, options.events, SEED, options.own_corpus)
+        self.speed = Speed(self.corpus)
+        self.peers = [peer_of(text) for text in options.peer]
+        self.large_corpus = self.large_store = None
+
+    def make_large(self):
+        self.large_corpus = corpora.prepare(self.options.folder, self.options.store_events, LARGE_SEED,
+                                            self.options.own_corpus)
+        folder = self.options.folder / f"store-{self.large_corpus.facts['flavour']}-{self.options.store_events}"
+        self.large_store = questions.make_store(self, self.large_corpus, folder)
 
 
-def zlib_speed(bodies):
-    """MB/s of CPU time of zlib level 1."""
-    sample = b"".join(bodies[: max(1, ZLIB_SAMPLE_BYTES // max(1, len(bodies[0])))])
-    before = time.process_time()
-    zlib.compress(sample, 1)
-    return len(sample) / 1e6 / (time.process_time() - before)
+def peer_of(text):
+    name, _, value = text.partition("=")
+    if name == peers.VictoriaLogs.name and value:
+        return peers.VictoriaLogs(value)
+    if text == peers.ClickHouse.name:
+        return peers.ClickHouse()
+    return stop_with(f"--peer takes victoria-logs=BINARY or clickhouse, not {text}")
 
 
-def send_over_udp(ready, path, options):
-    begin = time.perf_counter()
-    command = [options.build / "tests/bench/udp_load", ready["udp"], path, str(options.events), str(options.rate)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    sent = json.loads(done.stdout)
-    return {"accepted": sent["sent"], "seconds": time.perf_counter() - begin, "p50_ms": 0.0, "p99_ms": 0.0}
+def parse():
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=list(GROUPS), default="quick")
+    parser.add_argument("--events", type=int, default=1_000_000, help="of the corpus for ingest (1000000)")
+    parser.add_argument("--store-events", type=int, default=10_000_000, help="of the large store (10000000)")
+    parser.add_argument("--runs", type=int, help="of each row (1; of table and query 3)")
+    parser.add_argument("--question-runs", type=int, default=5, help="of each question (5)")
+    parser.add_argument("--single-events", type=int, help="of the row with one event a POST")
+    parser.add_argument("--paced-seconds", type=int, help="of the row at a steady rate (10; of table 60)")
+    parser.add_argument("--udp-seconds", type=int, help="of the UDP row (5; of table 30)")
+    parser.add_argument("--peer", action="append", default=[], metavar="victoria-logs=BINARY|clickhouse",
+                        help="measure it in the same run; may be repeated")
+    parser.add_argument("--only", metavar="ROWS", help="only those groups, such as body,udp; see --list")
+    parser.add_argument("--list", action="store_true", help="tell the groups of rows")
+    parser.add_argument("--own-corpus", action="store_true", help="our own generator, even where the shared one is")
+    parser.add_argument("--set", action="append", default=[], metavar="MCPLEDGER_X=Y", help="a setting of the daemon")
+    parser.add_argument("--folder", type=Path, default=CACHE, help="of corpora and stores (.cache/bench)")
+    parser.add_argument("--keep", action="store_true", help="keep the stores of single rows, too")
+    parser.add_argument("--build", type=Path, default=ROOT / "build")
+    parser.add_argument("--json", type=Path, help="where the figures go (table.json in that folder)")
+    options = parser.parse_args()
+    options.folder = options.folder.resolve()
+    options.json = options.json or options.folder / "table.json"
+    quick = options.what == "quick"
+    options.runs = options.runs or (1 if quick else 3)
+    options.single_events = options.single_events or (100_000 if quick else 500_000)
+    options.paced_seconds = options.paced_seconds or (10 if quick else 60)
+    options.udp_seconds = options.udp_seconds or (5 if quick else 30)
+    return options
 
 
-def run_once(options, path, bodies):
-    folder = Path(tempfile.mkdtemp(prefix="mcpledger-bench-", dir=options.folder))
-    try:
-        speed_before = zlib_speed(bodies)
-        with Daemon(options.build, folder / "store", folder / "ready.json", options.set) as daemon:
-            sampler = Sampler(daemon.pid)
-            sampler.start()
-            user_before, system_before = cpu_seconds(daemon.pid)
-            if options.udp:
-                sent = send_over_udp(daemon.ready, path, options)
-            else:
-                sent = post_all(daemon.ready, bodies, options.connections)
-            daemon.stop()
-            sampler.done.set()
-        user, system = daemon.usage.ru_utime - user_before, daemon.usage.ru_stime - system_before
-        count = options.events
-        cpu = (user + system) / count * 1e6
-        speed = (speed_before + zlib_speed(bodies)) / 2
-        return {
-            "events_per_s": sent["accepted"] / sent["seconds"],
-            "cpu_us_per_event": cpu,
-            "cpu_us_per_event_at_reference": cpu * speed / REFERENCE_MB_PER_S,
-            "user_us_per_event": user / count * 1e6,
-            "system_us_per_event": system / count * 1e6,
-            "bytes_per_event": disk_bytes(folder / "store") / count,
-            "rss_anon_peak_mib": sampler.peak_kib / 1024,
-            "p50_ms": sent["p50_ms"],
-            "p99_ms": sent["p99_ms"],
-            "zlib1_mb_per_s": speed,
-            "accepted": sent["accepted"],
-        }
-    finally:
-        if not options.keep:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-COLUMNS = (
-    ("CPU us/event", "cpu_us_per_event", "{:.2f}"),
-    (f"at {REFERENCE_MB_PER_S} MB/s", "cpu_us_per_event_at_reference", "{:.2f}"),
-    ("user", "user_us_per_event", "{:.2f}"),
-    ("system", "system_us_per_event", "{:.2f}"),
-    ("bytes/event", "bytes_per_event", "{:.1f}"),
-    ("RssAnon MiB", "rss_anon_peak_mib", "{:.0f}"),
-    ("events/s", "events_per_s", "{:.0f}"),
-    ("p50 ms", "p50_ms", "{:.1f}"),
-    ("p99 ms", "p99_ms", "{:.1f}"),
-    ("zlib-1 MB/s", "zlib1_mb_per_s", "{:.0f}"),
-)
-
-
-def print_row(name, figures):
-    cells = [form.format(figures[key]) for _, key, form in COLUMNS]
-    print(f"{name:<8}" + "".join(f"{cell:>13}" for cell in cells), flush=True)
+def name_of(group):
+    return group.__name__.removesuffix("_rows")
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./dev bench", description="CPU, disk and memory for each event")
-    parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--batch", type=int, default=500, help="events a request body (500)")
-    parser.add_argument("--connections", type=int, default=4)
-    parser.add_argument("--runs", type=int, default=1)
-    parser.add_argument("--udp", action="store_true", help="send over UDP, one event a datagram")
-    parser.add_argument("--rate", type=int, default=50_000, help="datagrams a second (50000)")
-    parser.add_argument("--corpus", help="an NDJSON file of events instead of the generated one")
-    parser.add_argument("--own-corpus", action="store_true", help="our own generator, even where the shared one is")
-    parser.add_argument("--set", action="append", default=[], metavar="MCPLEDGER_X=Y", help="a setting of the daemon")
-    parser.add_argument("--folder", help="where the stores are made (the system's temporary folder)")
-    parser.add_argument("--keep", action="store_true", help="keep the stores")
-    parser.add_argument("--build", type=Path, default=ROOT / "build")
-    parser.add_argument("--json", type=Path, default=CACHE / "result.json", help="where the figures go as JSON")
-    options = parser.parse_args()
-
-    path = corpus_file(options)
-    bodies = bodies_of(path, options)
-    size = sum(map(len, bodies)) / options.events
-    how = f"UDP at {options.rate}/s" if options.udp else f"{options.batch} a body, {options.connections} connections"
-    print(f"{options.events} events of {size:.0f} bytes, {how}")
-    print(f"{'':<8}" + "".join(f"{title:>13}" for title, _, _ in COLUMNS))
-    runs = []
-    for number in range(options.runs):
-        runs.append(run_once(options, path, bodies))
-        print_row(f"run {number + 1}", runs[-1])
-    if len(runs) > 1:
-        for name, summary in (("min", min), ("median", statistics.median), ("max", max)):
-            print_row(name, {key: summary(run[key] for run in runs) for _, key, _ in COLUMNS})
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    result = {"how": how, "events": options.events, "event_bytes": size, "runs": runs}
-    options.json.write_text(json.dumps(result, indent=2) + "\n")
+    options = parse()
+    groups = GROUPS[options.what]
+    if options.only:
+        wanted = options.only.split(",")
+        groups = [group for group in groups if name_of(group) in wanted]
+    if options.list or not groups:
+        print("groups:", ", ".join(map(name_of, GROUPS[options.what])))
+        return
+    bench = Bench(options)
+    if any(group in LARGE for group in groups):
+        bench.make_large()
+    about = {"corpus": bench.corpus.facts["flavour"], "event_bytes": round(bench.corpus.event_bytes),
+             "zlib1_mb_per_s": round(bench.speed.now()), "runs": options.runs}
+    table = Table(options.json, [peer.name for peer in bench.peers], about)
+    for group in groups:
+        for row in group(bench):
+            table.add(row)
+    missed = table.missed()
+    print(f"zlib level 1: {min(bench.speed.seen):.0f} to {max(bench.speed.seen):.0f} MB/s of the corpus")
+    print(f"missed: {'; '.join(missed)}" if missed else "every bar is kept")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

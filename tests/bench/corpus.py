@@ -1,11 +1,24 @@
-"""A stream of MCP tool calls for benchmarks: about 700 bytes an event, of which 40 are random ids.
+"""MCP tool calls for benchmarks: about 700 bytes an event, of which 40 are random ids; files of them, with facts.
 
 Eight hundred people work with five servers; one call in 33 fails with a stack; a session lasts about fifty calls.
 """
 
+import array
+import collections
 import json
+import math
+import os
 import random
+import re
+import shutil
+import subprocess
+import sys
+import time
 import uuid
+from pathlib import Path
+
+SHARED_DATA = Path(os.environ.get("MCPLEDGER_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+SHARED_GENERATOR = SHARED_DATA.parent / "tools" / "bench_corpus.py"
 
 WORDS = """
 account alert archive backup balance batch build cache change channel checkout cluster commit config contract
@@ -54,7 +67,7 @@ SERVERS = {
 }
 
 
-def events(count, end_ns, seed=1):
+def make_events(count, end_ns, seed=1):
     """Yields `count` events as dictionaries, in the order of time; the last is near end_ns."""
     rng = random.Random(seed)
     sessions = {}
@@ -96,7 +109,128 @@ def events(count, end_ns, seed=1):
         yield event
 
 
-def write(path, count, end_ns, seed=1):
-    with open(path, "w", encoding="utf-8") as out:
-        for event in events(count, end_ns, seed):
-            out.write(json.dumps(event, separators=(",", ":")) + "\n")
+# --- files of events, and what is in them ---
+
+SHARED = "shared"  # bench_corpus.py, which absolute figures are for; it lies beside the project and may be absent
+OWN = "own"
+PHRASES = {SHARED: ("orders", "region"), OWN: ("archive", "balance")}  # FROM … WHERE … in SQL
+ERROR_TYPE = "TimeoutError"
+PACKED_FROM_EVENTS = 2_000_000
+PACKED_BYTES, PLAIN_BYTES = 150, 800  # of one event, at most
+SPARE_BYTES = 2 << 30
+AGE_MAX_S = 12 * 3600  # times should stay near the clock
+AGAIN_EVENTS = 500
+WINDOW_EVENTS = 3_000_000  # the dedup window holds four million ids
+NEEDED = re.compile(rb'"id":"([^"]+)","time":\d+,"duration_ns":(\d+),.*?"server":\{"name":"([^"]+)".*?'
+                    rb'"session_id":"([^"]+)".*?"target":\{"type":"tool","name":"([^"]+)"')
+
+
+def is_packed(path):
+    return path.suffix == ".zst"
+
+
+class Corpus:
+    """A file of events; facts: what questions must find in it.  Large ones are packed, and streamed when used."""
+
+    def __init__(self, path, facts):
+        self.path, self.facts = path, facts
+        self.events = facts["events"]
+        self.event_bytes = facts["bytes"] / facts["events"]
+
+    def open(self):
+        """A binary file object of its lines."""
+        if is_packed(self.path):
+            return subprocess.Popen(["zstd", "-dc", self.path], stdout=subprocess.PIPE).stdout
+        return open(self.path, "rb")
+
+    @property
+    def phrase(self):
+        return "FROM {} WHERE {}".format(*PHRASES[self.facts["flavour"]])
+
+
+def generated(flavour, events, seed):
+    """The lines of a corpus as they are made."""
+    if flavour == OWN:
+        for event in make_events(events, time.time_ns(), seed):
+            yield json.dumps(event, separators=(",", ":")).encode() + b"\n"
+        return
+    with subprocess.Popen([sys.executable, SHARED_GENERATOR, str(events), str(seed)], stdout=subprocess.PIPE) as made:
+        yield from made.stdout
+    if made.returncode != 0:
+        sys.exit(f"bench: {SHARED_GENERATOR.name} ended with {made.returncode}")
+
+
+def quantile_of(values, share):
+    """The smallest value that `share` of them do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(len(ordered) * share) - 1)]
+
+
+class Facts:
+    """What is in a corpus, counted line by line while it is made."""
+
+    def __init__(self, flavour, events):
+        table, column = PHRASES[flavour]
+        self.events = events
+        self.exact = f"FROM {table} WHERE {column} = ".encode()
+        self.words = re.compile(rf'"sql":"[^"]*\bfrom\W+{table}\W+where\W+{column}\b'.encode(), re.I)
+        self.error = b'"type":"%s"' % ERROR_TYPE.encode()
+        self.durations = collections.defaultdict(lambda: array.array("q"))
+        self.sessions, self.found, self.again = collections.Counter(), collections.Counter(), []
+        self.middle = (b"", b"")
+        self.windows = {max(0, events - WINDOW_EVENTS), max(0, events - AGAIN_EVENTS)}
+
+    def add(self, number, line):
+        event_id, duration, server, session, tool = NEEDED.search(line).groups()
+        self.durations[server, tool].append(int(duration))
+        self.sessions[session] += 1
+        self.found["bytes"] += len(line)
+        self.found["errors"] += self.error in line
+        self.found["phrase_exact"] += self.exact in line
+        self.found["phrase_words"] += self.words.search(line) is not None
+        if number == self.events // 2:
+            self.middle = (event_id, session)
+        if any(start <= number < start + AGAIN_EVENTS for start in self.windows):
+            self.again.append(line.decode())
+
+    def result(self):
+        event_id, session = self.middle
+        p99 = {f"{server.decode()} {tool.decode()}": quantile_of(values, 0.99)
+               for (server, tool), values in self.durations.items()}
+        return {"events": sum(self.sessions.values()), "made": time.time(), "id": event_id.decode(),
+                "session": session.decode(), "in_session": self.sessions[session], "p99_ns": p99, "again": self.again,
+                **self.found}
+
+
+def write(path, flavour, events, seed):
+    """Makes the file, in a stream; returns its facts."""
+    facts = Facts(flavour, events)
+    pack = ["zstd", "-q", "-1"] if is_packed(path) else ["cat"]
+    with open(path, "wb") as out, subprocess.Popen(pack, stdin=subprocess.PIPE, stdout=out) as packing:
+        for number, line in enumerate(generated(flavour, events, seed)):
+            facts.add(number, line)
+            packing.stdin.write(line)
+        packing.stdin.close()
+    if packing.returncode != 0:
+        sys.exit(f"bench: {pack[0]} could not write the corpus")
+    return {"flavour": flavour, "seed": seed, **facts.result()}
+
+
+def prepare(folder, events, seed, own=False):
+    """The corpus of so many events, from an earlier run where one is fresh enough; else it is made."""
+    flavour = SHARED if SHARED_GENERATOR.exists() and not own else OWN
+    path = folder / f"{flavour}-{seed}-{events}.ndjson{'.zst' if events >= PACKED_FROM_EVENTS else ''}"
+    notes = path.with_name(path.name + ".json")
+    if notes.exists() and path.exists():
+        facts = json.loads(notes.read_text())
+        if time.time() - facts["made"] < AGE_MAX_S:
+            return Corpus(path, facts)
+    folder.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    need = events * (PACKED_BYTES if is_packed(path) else PLAIN_BYTES) + SPARE_BYTES
+    if shutil.disk_usage(folder).free < need:
+        sys.exit(f"bench: a corpus of {events} events needs {need >> 20} MiB free in {folder}")
+    print(f"writing {events} events to {path.name}", flush=True)
+    facts = write(path, flavour, events, seed)
+    notes.write_text(json.dumps(facts))
+    return Corpus(path, facts)

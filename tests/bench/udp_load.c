@@ -1,66 +1,66 @@
 /*
- * udp_load - sends the first COUNT lines of FILE as one datagram each, RATE a second, with the emitter library.
- * Usage: udp_load ADDRESS:PORT FILE COUNT RATE.  Prints {"sent":…,"unsent":…}.
+ * udp_load - sends COUNT lines of FILE (again and again, see lines.h) as one datagram each, RATE a second, with the
+ * emitter library.  Usage: udp_load ADDRESS:PORT FILE COUNT RATE.  Prints {"sent":…,"unsent":…,"seconds":…}; unsent are
+ * those that the kernel did not take.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
+#include "lines.h"
 #include "mcpledger_emit.h"
 
-enum { STEPS_PER_S = 1000 };
+enum { STEPS_PER_S = 1000, NS_PER_S = 1000000000 };
 
-static void wait_until(struct timespec *next)
+static int64_t now(void)
 {
-	next->tv_nsec += 1000000000 / STEPS_PER_S;
-	if (next->tv_nsec >= 1000000000) {
-		next->tv_nsec -= 1000000000;
-		next->tv_sec++;
-	}
-	(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, next, NULL);
+	struct timespec time;
+	(void)clock_gettime(CLOCK_MONOTONIC, &time);
+	return (int64_t)time.tv_sec * NS_PER_S + time.tv_nsec;
 }
 
-static void send_lines(struct mcpledger_emitter *emitter, FILE *file, uint64_t count, uint64_t rate)
+static void wait_until(int64_t when)
 {
-	char *line = NULL;
-	size_t capacity = 0;
-	uint64_t left = count;
-	uint64_t per_step = rate < STEPS_PER_S ? 1 : rate / STEPS_PER_S;
-	struct timespec next;
-	(void)clock_gettime(CLOCK_MONOTONIC, &next);
-	while (left) {
-		for (uint64_t i = 0; i < per_step && left; i++) {
-			ssize_t len = getline(&line, &capacity, file);
-			if (len <= 0) {
-				left = 0;
-				break;
-			}
-			(void)mcpledger_emit(emitter, line, (size_t)len);
-			left--;
+	struct timespec time = {.tv_sec = when / NS_PER_S, .tv_nsec = when % NS_PER_S};
+	(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
+}
+
+/* In steps of a millisecond; one that comes late is made up for by the next ones. */
+static void send_lines(struct mcpledger_emitter *emitter, struct lines *lines, uint64_t rate)
+{
+	uint64_t given = 0;
+	int64_t begin = now();
+	for (uint64_t step = 1;; step++) {
+		for (uint64_t due = step * rate / STEPS_PER_S; given < due; given++) {
+			size_t len = lines_next(lines);
+			if (len == 0)
+				return;
+			(void)mcpledger_emit(emitter, lines->line, len);
 		}
-		wait_until(&next);
+		wait_until(begin + (int64_t)step * (NS_PER_S / STEPS_PER_S));
 	}
-	free(line);
 }
 
 int main(int argc, char **argv)
 {
+	struct lines lines;
 	if (argc != 5) {
 		(void)fprintf(stderr, "usage: udp_load ADDRESS:PORT FILE COUNT RATE\n");
 		return 2;
 	}
 	struct mcpledger_emitter *emitter = mcpledger_emitter_open(argv[1]);
-	FILE *file = fopen(argv[2], "re");
-	if (emitter == NULL || file == NULL) {
+	if (emitter == NULL || lines_open(&lines, argv[2], strtoull(argv[3], NULL, 10), 0) != 0) {
 		perror(emitter ? argv[2] : argv[1]);
 		return 1;
 	}
-	send_lines(emitter, file, strtoull(argv[3], NULL, 10), strtoull(argv[4], NULL, 10));
+	int64_t begin = now();
+	send_lines(emitter, &lines, strtoull(argv[4], NULL, 10));
+	double seconds = (double)(now() - begin) / NS_PER_S;
 	struct mcpledger_emit_counts counts = mcpledger_emitter_counts(emitter);
-	printf("{\"sent\":%" PRIu64 ",\"unsent\":%" PRIu64 "}\n", counts.sent,
-		counts.too_large + counts.full + counts.failed);
+	printf("{\"sent\":%" PRIu64 ",\"unsent\":%" PRIu64 ",\"seconds\":%.3f}\n", counts.sent,
+		counts.too_large + counts.full + counts.failed, seconds);
 	mcpledger_emitter_close(&emitter);
-	return fclose(file);
+	lines_close(&lines);
+	return 0;
 }

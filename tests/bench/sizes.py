@@ -1,0 +1,49 @@
+"""Rows about the size of real traces: what a sealed store needs for each, beside zstd on the lines as posted."""
+
+import json
+import subprocess
+import sys
+
+from corpus import SHARED_DATA
+from daemon import ROOT, Daemon, run_cli, stop_with
+from ingest import Scratch
+from table import Row
+
+sys.path.insert(0, str(ROOT / "tests" / "integration"))
+import traces
+
+BODY_EVENTS = 500
+OF_ZSTD_19 = {"livemcp": 1.15, "toolathlon": 1.20}
+
+
+def packed_size(level, text):
+    return len(subprocess.run(["zstd", f"-{level}", "-c"], input=text, stdout=subprocess.PIPE, check=True).stdout)
+
+
+def stored_size(bench, lines):
+    """Bytes of blocks, large payloads and summaries after a clean stop, which seals all."""
+    with Scratch(bench.options) as folder:
+        with Daemon(bench.build, folder / "store", bench.options.set) as daemon:
+            for at in range(0, len(lines), BODY_EVENTS):
+                status, answer = daemon.request("/v1/events", b"\n".join(lines[at:at + BODY_EVENTS]))
+                if status != 200:
+                    stop_with(f"a trace was answered {status}: {answer[:300]!r}")
+            daemon.stop()
+        figures = json.loads(run_cli(bench.build, ["--data", folder / "store", "stats", "-o", "json"])[0])
+    if figures["tail_events"]:
+        stop_with(f"{figures['tail_events']} events are not sealed")
+    return figures["block_bytes"] + figures["payload_bytes"] + figures["summary_bytes"]
+
+
+def trace_rows(bench):
+    if not SHARED_DATA.is_dir():
+        yield Row("traces of the shared data", "x", note="the shared data are absent")
+        return
+    for name in traces.SETS:
+        lines = [traces.as_line(text) for _, _, text in traces.read(SHARED_DATA, name)]
+        text = b"\n".join(lines) + b"\n"
+        size, fast, best = stored_size(bench, lines), packed_size(3, text), packed_size(19, text)
+        for level, packed, bar in ((3, fast, 1.0), (19, best, OF_ZSTD_19.get(name))):
+            row = Row(f"{name}: stored / zstd -{level}", "x", bar, note=f"{size:,} B of {len(text):,}; zstd {packed:,}")
+            row.add(size / packed)
+            yield row
