@@ -15,7 +15,8 @@
  * deadline of ours; it takes Content-Length beside Transfer-Encoding, and two of the former, hence http_guard_framing;
  * it answers early by closing, so refused bodies are read; suspended connections never time out and must all be
  * resumed before it stops; MHD_quiesce_daemon and a worker can both take the listening socket out of the same epoll set,
- * and the second one aborts (once in some 3,000 stops), so a stop refuses in on_accept instead.
+ * and the second one aborts (once in some 3,000 stops), so a stop refuses in on_accept instead; a worker that got as many
+ * events at once as it asked for waits for more before it looks at them, hence epoll_wait here.
  */
 #include "http_core.h"
 
@@ -23,6 +24,7 @@
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -42,6 +44,17 @@ struct connection {
 	struct http_connection place; /* among the others */
 	struct http_exchange exchange;
 };
+
+/*
+ * The library calls this one instead of libc's.  It asks for 128 events, and when it gets them all it asks again, with the
+ * same time-out, before it handles the first: when 128 clients of a worker have sent and wait for their answers, nothing
+ * comes any more, and all of them hang until the time-out of an idle connection.  With one event less it never gets all;
+ * what is left over stays ready for the next call.  (Also so in 1.0.1.)
+ */
+int epoll_wait(int epoll, struct epoll_event *events, int max, int timeout_ms)
+{
+	return epoll_pwait(epoll, events, max > 1 ? max - 1 : max, timeout_ms, NULL);
+}
 
 /* --- the gate --- */
 

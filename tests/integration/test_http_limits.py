@@ -2,10 +2,13 @@
 
 import contextlib
 import gzip
+import http.client
+import signal
 import socket
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import ledgerlib
 
@@ -171,3 +174,33 @@ def test_256_kept_connections_of_single_events(daemon):
     finally:
         for connection in connections:
             connection.close()
+
+
+def is_stopped(daemon):
+    return Path(f"/proc/{daemon.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def test_clients_that_send_at_the_same_moment_are_all_answered(make_daemon):
+    """128 are as many events as the library asks epoll for at once, with all of them on one thread."""
+    daemon = make_daemon(settings={"http.threads": 1, "http.request_time_max": "10m"})
+    clients = [http.client.HTTPConnection(*daemon.http_address(), timeout=ledgerlib.WAIT_SECONDS) for _ in range(128)]
+
+    def ask(client):
+        client.request("GET", "/healthz")
+
+    def code(client):
+        with client.getresponse() as answer:
+            answer.read()
+            return answer.status
+
+    with contextlib.ExitStack() as stack:
+        for client in clients:
+            stack.enter_context(contextlib.closing(client))
+            ask(client)
+            assert code(client) == 200
+        daemon.signal(signal.SIGSTOP)
+        ledgerlib.wait_until(lambda: is_stopped(daemon), lambda: "the daemon to stop")
+        for client in clients:
+            ask(client)
+        daemon.signal(signal.SIGCONT)
+        assert [code(client) for client in clients] == [200] * len(clients)
