@@ -52,8 +52,8 @@ struct load {
 	int64_t seconds_max;
 	struct lines lines;
 	struct connection *connections;
-	unsigned *idle; /* numbers of connections */
-	unsigned idle_count;
+	unsigned *idle; /* a ring of connections' numbers: whoever waited longest is next, so that none times out */
+	unsigned idle_first, idle_count;
 	int epoll, timer;
 	bool ended; /* no line is left */
 	int64_t begin, last;
@@ -74,6 +74,11 @@ static _Noreturn void fail(const char *what)
 {
 	(void)fprintf(stderr, "http_load: %s: %s\n", what, errno ? strerror(errno) : "not as expected");
 	exit(1);
+}
+
+static void add_idle(struct load *load, unsigned number)
+{
+	load->idle[(load->idle_first + load->idle_count++) % load->connection_count] = number;
 }
 
 static void *grow(void *at, size_t *capacity, size_t needed, size_t size)
@@ -131,11 +136,12 @@ static void send_rest(struct connection *connection)
 /* Sends one request that is due at `due` on an idle connection; false when no line is left. */
 static bool begin_request(struct load *load, int64_t due)
 {
-	struct connection *connection = &load->connections[load->idle[load->idle_count - 1]];
+	struct connection *connection = &load->connections[load->idle[load->idle_first]];
 	if (load->ended || !fill_request(load, connection)) {
 		load->ended = true;
 		return false;
 	}
+	load->idle_first = (load->idle_first + 1) % load->connection_count;
 	load->idle_count--;
 	load->requests++;
 	load->sent += connection->lines;
@@ -206,6 +212,8 @@ static void receive(struct load *load, unsigned number)
 			return;
 		if (got <= 0 || !connection->busy) {
 			errno = got < 0 ? errno : 0;
+			(void)fprintf(stderr, "http_load: %" PRIu64 " requests sent, %zu answered; the connection's last:\n%.400s\n",
+				load->requests, load->latency_count, connection->answer);
 			fail(got == 0 ? "closed by the server" : "receive");
 		}
 		connection->answer_len += (size_t)got;
@@ -214,7 +222,7 @@ static void receive(struct load *load, unsigned number)
 			continue;
 		count_answer(load, connection);
 		connection->busy = false;
-		load->idle[load->idle_count++] = number;
+		add_idle(load, number);
 		return; /* nothing else is on its way: one request at a time */
 	}
 }
@@ -263,7 +271,7 @@ static void connect_all(struct load *load)
 			fail(load->address);
 		connection->request = grow(NULL, &connection->capacity, HEAD_BYTES, 1);
 		watch(load, connection->fd, EPOLLIN | EPOLLOUT | EPOLLET, i);
-		load->idle[load->idle_count++] = i;
+		add_idle(load, i);
 	}
 	if (load->rate == 0)
 		return;
