@@ -34,8 +34,9 @@
 #include "timestamp.h"
 
 enum {
-	CONNECTION_BYTES = 64 * 1024, /* the library's memory for one connection; half of it is its read buffer */
-	CROWD_PER_THREAD = 16,        /* connections beyond the limit that are still told so */
+	/* The library's memory for one connection, which it clears after each request; half of it is its read buffer. */
+	CONNECTION_BYTES = 32 * 1024,
+	CROWD_PER_THREAD = 16, /* connections beyond the limit that are still told so */
 	PEM_BYTES_MAX = 1024 * 1024,
 	STOP_POLL_NS = 1000000,
 };

@@ -204,3 +204,9 @@ def test_clients_that_send_at_the_same_moment_are_all_answered(make_daemon):
             ask(client)
         daemon.signal(signal.SIGCONT)
         assert [code(client) for client in clients] == [200] * len(clients)
+
+
+def test_a_head_is_read_up_to_some_limit_and_refused_beyond(daemon):
+    for size, code in ((16_000, 200), (64_000, 431)):
+        assert daemon.request("GET", "/healthz", headers={"X-Long": "x" * size}).status == code
+    assert daemon.get("/healthz").status == 200
