@@ -142,7 +142,7 @@ class Daemon(Server):
         self.ready_path.unlink(missing_ok=True)
         env = clean_environment()
         env.update(MCPLEDGER_HTTP_LISTEN="127.0.0.1:0", MCPLEDGER_UDP_LISTEN="127.0.0.1:0",
-                   MCPLEDGER_LOG_LEVEL="warning")
+                   MCPLEDGER_LOG_LEVEL="warning", MCPLEDGER_QUERY_TIME_MAX="1h")
         env.update(setting.split("=", 1) for setting in settings)
         super().__init__([build / "collector/mcpledgerd", "--data", data, "--ready-file", self.ready_path], env)
 

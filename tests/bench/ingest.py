@@ -10,6 +10,7 @@ from daemon import Daemon, Sampler, disk_bytes, post, run_load, stop_with
 from table import AT_LEAST, Row
 
 KEEP_ALIVE = 256
+SIZE_EVENTS_MIN = 1_000_000  # the size of fewer events tells of what a store needs at least
 PACED_RATE = 5000
 UDP_RATE = 200_000
 SETTLE_SECONDS = 30
@@ -54,7 +55,7 @@ def body_rows(bench):
         name = f"HTTP, {batch} a body, 4 connections"
         cpu = Row(f"{name}: CPU an event", "us", bar_us, scaled=True)
         rate = Row(f"{name}: rate", "/s", sense=AT_LEAST)
-        disk = Row(f"bytes on disk an event, {events:,} events", "B", 66)
+        disk = Row(f"bytes on disk an event, {events:,} events", "B", 66 if events >= SIZE_EVENTS_MIN else None)
         memory = Row(f"{name}: RssAnon", "MiB", 256)
         if peer_share:
             cpu.peer_bars["victoria-logs"] = peer_share

@@ -18,6 +18,7 @@ from table import AT_LEAST, Row
 EVENT_DISK_BYTES, SPARE_BYTES = 110, 2 << 30
 P99_OFF_MAX = 0.01
 EXPORT_RATE, EXPORT_ANON_MIB = 300_000, 128
+BYTES_MAX = 66
 
 
 def make_store(bench, corpus, folder):
@@ -112,35 +113,34 @@ def measure(bench, row, question, ask):
     row.note = f"CPU {statistics.median(cpus) * 1e3:.0f} ms"
 
 
+def add_peers(row, question, peers, has_bar):
+    """What each peer needed for the question, and what was wrong with its answer."""
+    for name, answers in peers.items():
+        walls, note = answers[question.key]
+        for wall in walls:
+            row.add_peer(name, wall)
+        if has_bar:
+            row.peer_bars[name] = 1
+        row.note += f"; {name}: {note}" if note else ""
+    return row
+
+
 def question_rows(bench):
     corpus, store = bench.large_corpus, bench.large_store
-    asked = questions(corpus)
-    rows = {}
-    for question in asked:
-        row = rows["cli", question.key] = Row(f"{question.name}, command line", "s", question.bars[0], scaled=True)
+    size = Row(f"bytes on disk an event, {corpus.events:,} events", "B", BYTES_MAX)
+    size.add(disk_bytes(store) / corpus.events)
+    yield size
+    peers = {peer.name: peer.ask(bench, corpus) for peer in bench.peers}
+    for question in questions(corpus):
+        row = Row(f"{question.name}, command line", "s", question.bars[0], scaled=True)
         measure(bench, row, question, lambda question=question: ask_cli(bench, question, ["--data", store]))
+        yield add_peers(row, question, peers, has_bar=False)
     with Daemon(bench.build, store) as daemon:
-        for question in asked:
-            row = rows["api", question.key] = Row(f"{question.name}, API", "s", question.bars[1], scaled=True)
+        for question in questions(corpus):
+            row = Row(f"{question.name}, API", "s", question.bars[1], scaled=True)
             measure(bench, row, question, lambda question=question: ask_api(daemon, question))
+            yield add_peers(row, question, peers, has_bar=True)
         daemon.stop()
-    for peer in bench.peers:
-        for key, (walls, note) in peer.ask(bench, corpus).items():
-            for way in ("cli", "api"):
-                row = rows[way, key]
-                for wall in walls:
-                    row.add_peer(peer.name, wall)
-                if way == "api":
-                    row.peer_bars[peer.name] = 1
-                row.note += f"; {peer.name}: {note}" if note else ""
-    yield row_of_size(corpus, store)
-    yield from rows.values()
-
-
-def row_of_size(corpus, store):
-    row = Row(f"bytes on disk an event, {corpus.events:,} events", "B", 66)
-    row.add(disk_bytes(store) / corpus.events)
-    return row
 
 
 # --- export ---
