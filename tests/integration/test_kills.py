@@ -3,8 +3,8 @@
 The checker keeps its own account of what it sent and what was acknowledged.  Segments are small, so that the store
 rolls over among the kills, and the oldest are removed: what is gone must have been there before, and must be what the
 ledger says was pruned.  A daemon is killed after some acknowledgements, at a random moment of its start, at some
-change of a name in the store's folder, and often just when a segment's file is made, renamed or removed. `./dev crash`
-kills 10,000 times.
+change of a name in the store's folder, and often just when a segment's file is made, renamed or removed; now and then
+somebody reads the store from another process all the while.  `./dev crash` kills 10,000 times.
 """
 
 import collections
@@ -18,6 +18,7 @@ import random
 import re
 import select
 import struct
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -28,8 +29,9 @@ import ledgerlib
 LONG = os.environ.get("MCPLEDGER_CRASH_LONG") == "1"
 SEED = int(os.environ.get("MCPLEDGER_TEST_SEED", "0")) or random.SystemRandom().getrandbits(32)
 KILLS = 10_000 if LONG else 100
-STORES = 4 if LONG else 1  # each with a process of its own that sends and kills
+STORES = 8 if LONG else 1  # each with a process of its own that sends and kills
 CHECK_EVERY, CHECK_ALL_EVERY = 10, 1000  # kills
+READER_EVERY = 25  # kills: one comes, or goes
 ACKS_MAX = 8 if LONG else 25  # before a kill
 BODY_EVENTS = (1, 2, 8) if LONG else (1, 5, 30)
 SECONDS_MAX = 60
@@ -198,11 +200,15 @@ class Killing:
         self.daemon.data.mkdir(mode=0o700)
         self.book = Book()
         self.next_seq = 1  # the first that was not checked
+        self.reader = None  # a process that follows the store
         self.kills = self.checks = self.in_segment_files = self.half_made = 0
 
     def run(self, kills):
-        checked = all_checked = 0
+        checked = all_checked = changed = 0
         while self.kills < kills:
+            if self.kills - changed >= READER_EVERY:
+                changed = self.kills
+                self.change_reader()
             if self.kills % 10 == 9:
                 self.kill_while_starting()
             self.play_round()
@@ -214,6 +220,18 @@ class Killing:
                 self.check_all()
         self.check()
         return self.finish()
+
+    def change_reader(self):
+        """Now and then somebody reads all the while, whom the kills leave alone and who keeps the lock file in use."""
+        if self.reader is None:
+            self.reader = subprocess.Popen(
+                [ledgerlib.CLI, "--data", self.daemon.data, "tail", "-f", "tool:nothing"], stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ledgerlib.clean_environment())
+            return
+        assert self.reader.poll() is None, f"who followed the store ended with {self.reader.returncode}"
+        self.reader.kill()
+        self.reader.wait()
+        self.reader = None
 
     def note_kill(self, changed=None):
         self.kills += 1
@@ -298,7 +316,12 @@ class Killing:
 
 
 def kill_again_and_again(folder, seed, kills):
-    return Killing(Path(folder), seed).run(kills)
+    killing = Killing(Path(folder), seed)
+    try:
+        return killing.run(kills)
+    finally:
+        if killing.reader:
+            killing.change_reader()
 
 
 def test_killed_again_and_again_nothing_acknowledged_is_lost(tmp_path):
