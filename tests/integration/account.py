@@ -128,11 +128,14 @@ def read_kept(folder, next_seq=1):
 
 
 def settled(daemon, next_seq=1):
-    """What is kept, with nothing stored between the two looks at the counters, which must agree with it."""
-    while True:
-        stored = assert_nothing_lost(daemon)
+    """What is kept, once the counters agree with it: they follow the store, and a note may come between."""
+    stored = kept = None
+
+    def agree():
+        nonlocal stored, kept
         kept = read_kept(daemon.data, next_seq)
-        if assert_nothing_lost(daemon) == stored:
-            break
-    assert stored == kept.seqs[-1], f"the counters say {stored} events were stored, the newest is {kept.seqs[-1]}"
+        stored = assert_nothing_lost(daemon)
+        return stored == kept.seqs[-1]
+
+    ledgerlib.wait_until(agree, lambda: f"as many events in the counters ({stored}) as in the store ({kept.seqs[-1]})")
     return kept
