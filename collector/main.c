@@ -215,7 +215,10 @@ static enum status daemon_start(struct daemon *daemon, struct error *error)
 		status = start_query(daemon, error);
 	if (status == STATUS_OK)
 		status = start_http(daemon, error);
-	return status;
+	if (status != STATUS_OK)
+		return status;
+	status = metric_registry_status(daemon->registry);
+	return status == STATUS_OK ? status : error_set(error, status, "starting failed: %s", status_text(status));
 }
 
 /* false: the stop was not clean. */
@@ -233,7 +236,7 @@ static bool daemon_stop(struct daemon *daemon)
 	return clean;
 }
 
-static void put_address(FILE *file, const char *name, const char *address)
+static enum status put_address(FILE *file, const char *name, const char *address)
 {
 	/* Addresses are numbers, or a path that may hold a quote. */
 	struct buf text;
@@ -243,7 +246,9 @@ static void put_address(FILE *file, const char *name, const char *address)
 	else
 		buf_put_string(&text, "null");
 	(void)fprintf(file, ",\"%s\":%.*s", name, (int)text.len, text.at);
+	enum status status = buf_status(&text);
 	buf_finish(&text);
+	return status;
 }
 
 /* Renamed into place, so that who waits for it never sees half of it. */
@@ -259,14 +264,17 @@ static enum status write_ready_file(const struct daemon *daemon, struct error *e
 	if (file == NULL)
 		return error_set(error, STATUS_IO, "%s: %s", temporary, strerror(errno));
 	(void)fprintf(file, "{\"pid\":%d", (int)getpid());
-	put_address(file, "http", daemon->http ? http_server_address(daemon->http) : NULL);
-	put_address(file, "udp", daemon->udp ? udp_address(daemon->udp) : NULL);
-	put_address(file, "otlp", NULL);
-	put_address(file, "otlp_grpc", NULL);
+	enum status status = put_address(file, "http", daemon->http ? http_server_address(daemon->http) : NULL);
+	if (status == STATUS_OK)
+		status = put_address(file, "udp", daemon->udp ? udp_address(daemon->udp) : NULL);
+	if (status == STATUS_OK)
+		status = put_address(file, "otlp", NULL);
+	if (status == STATUS_OK)
+		status = put_address(file, "otlp_grpc", NULL);
 	(void)fprintf(file, "}\n");
-	if (fclose(file) != 0 || rename(temporary, path) != 0)
+	if (fclose(file) != 0 || (status == STATUS_OK && rename(temporary, path) != 0))
 		return error_set(error, STATUS_IO, "%s: %s", path, strerror(errno));
-	return STATUS_OK;
+	return status == STATUS_OK ? status : error_set(error, status, "%s: %s", path, status_text(status));
 }
 
 /* --- signals --- */

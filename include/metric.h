@@ -38,6 +38,8 @@ struct metric_series;
 
 enum status metric_registry_create(struct metric_registry **registry, size_t series_max) MUST_CHECK;
 void metric_registry_destroy(struct metric_registry **registry);
+/* STATUS_NO_MEMORY: a family could not be made. */
+enum status metric_registry_status(struct metric_registry *registry) MUST_CHECK;
 
 /* What a family is; what it points to is borrowed for the registry's life. */
 struct metric_info {
@@ -52,7 +54,10 @@ struct metric_info {
 	bool has_exemplars; /* of counters and histograms */
 	bool counts_ns;     /* a counter of ns, exposed in seconds */
 };
-/* Adds a family; info is copied.  Never fails after start (asserts on a bad table). */
+/*
+ * Adds a family; info is copied.  Asserts on a bad table.  Never NULL: without memory it is one that takes everything and
+ * is not exposed, and metric_registry_status tells; who starts a program looks at that last.
+ */
 struct metric_family *metric_family_add(struct metric_registry *registry, const struct metric_info *info);
 
 /*

@@ -5,29 +5,12 @@
 
 #include "crypto.h"
 
-enum { SLOTS_MIN = 16 };
-
-enum status metric_registry_create(struct metric_registry **registry, size_t series_max)
-{
-	struct metric_registry *made = calloc(1, sizeof(*made));
-	if (made == NULL)
-		return STATUS_NO_MEMORY;
-	made->series_max = series_max;
-	/* Label values come from events: whoever sends them must not be able to aim at one slot. */
-	enum status status = crypto_random(made->hash_key, sizeof(made->hash_key));
-	if (status != STATUS_OK) {
-		free(made);
-		return status;
-	}
-	pthread_mutex_init(&made->lock, NULL);
-	pthread_mutex_init(&made->exposing_lock, NULL);
-	label_sets_add_families(made);
-	*registry = made;
-	return STATUS_OK;
-}
+enum { SLOTS_MIN = 16, FAMILIES_MIN = 32 };
 
 static void destroy_family(struct metric_family *family)
 {
+	if (family == NULL)
+		return;
 	for (size_t i = 0; i < family->slot_count; i++) {
 		struct metric_series *series = family->slots[i];
 		while (series) {
@@ -41,21 +24,6 @@ static void destroy_family(struct metric_family *family)
 	free(family->slots);
 	free(family->bounds_ns);
 	free(family);
-}
-
-void metric_registry_destroy(struct metric_registry **registry)
-{
-	struct metric_registry *gone = *registry;
-	if (gone == NULL)
-		return;
-	series_free_dropped(gone);
-	for (size_t i = 0; i < gone->family_count; i++)
-		destroy_family(gone->families[i]);
-	free(gone->families);
-	pthread_mutex_destroy(&gone->lock);
-	pthread_mutex_destroy(&gone->exposing_lock);
-	free(gone);
-	*registry = NULL;
 }
 
 /* OpenMetrics knows a family by its name without the suffix that its samples have. */
@@ -86,33 +54,105 @@ static void check_table(const struct metric_registry *registry, const struct met
 		assert(info->bounds[i - 1] < info->bounds[i]);
 }
 
-struct metric_family *metric_family_add(struct metric_registry *registry, const struct metric_info *info)
+static struct metric_family *create_family(struct metric_registry *registry, const struct metric_info *info)
 {
 	struct metric_family *family = calloc(1, sizeof(*family));
-	assert(family);
+	if (family == NULL)
+		return NULL;
 	*family = (struct metric_family){.registry = registry,
 		.info = *info,
 		.name_len = name_len(info),
-		.slot_count = SLOTS_MIN,
 		.places = {.max = registry->series_max},
 		.idle_since = INT64_MAX};
-	family->slots = calloc(family->slot_count, sizeof(struct metric_series *));
+	family->slots = calloc(SLOTS_MIN, sizeof(struct metric_series *));
+	family->slot_count = family->slots ? SLOTS_MIN : 0;
 	family->bounds_ns = calloc(info->bound_count + 1, sizeof(int64_t));
 	family->overflow = series_create(family, NULL, 0);
-	assert(family->slots && family->bounds_ns && family->overflow);
-	for (size_t i = 0; i < info->bound_count; i++)
+	if (family->slots && family->bounds_ns && family->overflow)
+		return family;
+	destroy_family(family);
+	return NULL;
+}
+
+static enum status keep_family(struct metric_registry *registry, struct metric_family *family)
+{
+	if (registry->family_count == registry->family_capacity) {
+		size_t capacity = registry->family_capacity ? registry->family_capacity * 2 : FAMILIES_MIN;
+		struct metric_family **grown = realloc(registry->families, capacity * sizeof(struct metric_family *));
+		if (grown == NULL)
+			return STATUS_NO_MEMORY;
+		registry->families = grown;
+		registry->family_capacity = capacity;
+	}
+	registry->families[registry->family_count++] = family;
+	return STATUS_OK;
+}
+
+enum status metric_registry_create(struct metric_registry **registry, size_t series_max)
+{
+	/* Whatever is counted in it, there is room. */
+	static const struct metric_info spare = {
+		.type = METRIC_HISTOGRAM, .name = "spare", .bound_count = METRIC_BOUNDS_MAX, .has_exemplars = true};
+	struct metric_registry *made = calloc(1, sizeof(*made));
+	if (made == NULL)
+		return STATUS_NO_MEMORY;
+	made->series_max = series_max;
+	made->spare = create_family(made, &spare);
+	/* Label values come from events: whoever sends them must not be able to aim at one slot. */
+	enum status status = made->spare ? crypto_random(made->hash_key, sizeof(made->hash_key)) : STATUS_NO_MEMORY;
+	if (status != STATUS_OK) {
+		destroy_family(made->spare);
+		free(made);
+		return status;
+	}
+	pthread_mutex_init(&made->lock, NULL);
+	pthread_mutex_init(&made->exposing_lock, NULL);
+	label_sets_add_families(made);
+	*registry = made;
+	return STATUS_OK;
+}
+
+enum status metric_registry_status(struct metric_registry *registry)
+{
+	pthread_mutex_lock(&registry->lock);
+	enum status status = registry->status;
+	pthread_mutex_unlock(&registry->lock);
+	return status;
+}
+
+void metric_registry_destroy(struct metric_registry **registry)
+{
+	struct metric_registry *gone = *registry;
+	if (gone == NULL)
+		return;
+	series_free_dropped(gone);
+	for (size_t i = 0; i < gone->family_count; i++)
+		destroy_family(gone->families[i]);
+	destroy_family(gone->spare);
+	free(gone->families);
+	pthread_mutex_destroy(&gone->lock);
+	pthread_mutex_destroy(&gone->exposing_lock);
+	free(gone);
+	*registry = NULL;
+}
+
+struct metric_family *metric_family_add(struct metric_registry *registry, const struct metric_info *info)
+{
+	struct metric_family *family = create_family(registry, info);
+	for (size_t i = 0; family && i < info->bound_count; i++)
 		family->bounds_ns[i] = (int64_t)(info->bounds[i] * 1e9 + 0.5);
 
 	pthread_mutex_lock(&registry->lock);
-	check_table(registry, family);
-	if (registry->family_count == registry->family_capacity) {
-		registry->family_capacity = registry->family_capacity ? registry->family_capacity * 2 : 32;
-		registry->families =
-			realloc(registry->families, registry->family_capacity * sizeof(struct metric_family *));
-		assert(registry->families);
+	if (family)
+		check_table(registry, family);
+	if (family == NULL || keep_family(registry, family) != STATUS_OK) {
+		destroy_family(family);
+		family = NULL;
+		registry->status = STATUS_NO_MEMORY;
 	}
-	registry->families[registry->family_count++] = family;
 	pthread_mutex_unlock(&registry->lock);
+	if (family == NULL)
+		return registry->spare;
 	if (info->from_events)
 		label_sets_watch(family);
 	return family;

@@ -61,6 +61,8 @@ struct metric_registry {
 	size_t series_max;
 	uint8_t hash_key[16];
 	struct metric_family *label_sets, *label_sets_overflowed;
+	struct metric_family *spare; /* stands for those that could not be made; never exposed */
+	enum status status;          /* under lock */
 };
 
 double metric_real_load(const _Atomic uint64_t *real);
