@@ -16,6 +16,15 @@ constexpr size_t capacity_bytes_min = 64 * 1024;
 constexpr size_t capacity_bytes_kept =
 	1024 * 1024; /* what a larger text took is given back with the next smaller one */
 
+/*
+ * At its first use simdjson looks what the processor can do, and ends the process if memory fails it then.  So that is
+ * when the program is loaded, before there is anything to lose.
+ */
+[[maybe_unused]] const bool is_detected = [] {
+	simdjson::get_active_implementation() = simdjson::get_available_implementations().detect_best_supported();
+	return true;
+}();
+
 bool set_capacity(struct json_index *index, size_t len)
 {
 	size_t capacity = capacity_bytes_min;
