@@ -117,9 +117,10 @@ static enum status leaf_column(struct payload_columns *columns, struct walk *wal
 {
 	uint32_t code = 0;
 	walk->path[walk->len] = hole;
-	if (!texts_code(&columns->paths, (struct text){walk->path, walk->len + 1}, &code))
+	/* Room first: a path that is known has a column. */
+	if (!array_need(&columns->leaves, &columns->leaves_capacity, (size_t)columns->paths.count + 1))
 		return STATUS_NO_MEMORY;
-	if (!array_need(&columns->leaves, &columns->leaves_capacity, code))
+	if (!texts_code(&columns->paths, (struct text){walk->path, walk->len + 1}, &code))
 		return STATUS_NO_MEMORY;
 	if (code > columns->leaves_made) {
 		columns->leaves[code - 1] = (struct texts){0};
