@@ -99,6 +99,9 @@ static enum fate compare_stored(
 		dedup_remove(group->dedup, fingerprint, known);
 		return FATE_NEW;
 	}
+	/* It is whole and can be read later: who sent this shall send it again. */
+	if (status == STATUS_NO_MEMORY)
+		fail(group, status);
 	if (status != STATUS_OK)
 		return FATE_CONFLICT;
 	struct dedup_proof stored = dedup_proof_of_digest(digest);
