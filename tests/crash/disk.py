@@ -52,7 +52,7 @@ def _apply(content, operation, first=0, last=None):
     content[start:start + len(data)] = data
 
 
-def _sectors(operation):
+def sectors(operation):
     """The pieces of a write that lie in one sector each, as ranges of its bytes."""
     at = 0
     while at < len(operation.data):
@@ -116,13 +116,14 @@ class Disk:
             _name(self.directories, name)
         del self.pending_names[:last + 1]
 
-    def pending(self):
-        """How many writes and changes of names are not on the disk for sure."""
-        return len(self.pending_names) + sum(len(file.pending) for file in self.files.values())
+    def pending_writes(self):
+        """Writes and truncations that are not on the disk for sure, in the order of each file."""
+        return [write for file in self.files.values() for write in file.pending]
 
     def leave(self, folder, keeps_write, keeps_sector, keeps_names):
         """Writes what is left into a folder.  The arguments decide: for a write whether it is there (True, False, or
-        None: ask for each sector), for a sector, and for how many changes of names."""
+        None: ask for each sector), for a sector (by its write and the first of its bytes), and for how many changes of
+        names."""
         directories = {inode: dict(names) for inode, names in self.directories.items()}
         for name in self.pending_names[:keeps_names(len(self.pending_names))]:
             _name(directories, name)
@@ -144,8 +145,8 @@ class Disk:
             if kept:
                 _apply(content, write)
             elif kept is None and write.kind == WRITE:
-                for first, last in _sectors(write):
-                    if keeps_sector(write):
+                for first, last in sectors(write):
+                    if keeps_sector(write, first):
                         _apply(content, write, first, last)
         return content
 

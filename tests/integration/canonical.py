@@ -5,7 +5,6 @@ is read from include/tbl/fields.h.  Texts are bytes all the way: payloads are ne
 """
 
 import datetime
-import json
 import re
 from decimal import Decimal
 
@@ -218,15 +217,3 @@ def split_export(line):
     at = next(i for i, (key, _) in enumerate(members) if key == b'"seq"')
     own = b"{" + b",".join(k + b":" + v.text for k, v in members[:at]) + b"}"
     return own, {decode_string(k): v for k, v in members[at:]}
-
-
-def stored_events(folder):
-    """{id: canonical bytes} of what a store holds beside ledger events; each is there once."""
-    found = {}
-    for line in ledgerlib.run_cli("--data", folder, "export", "-q").stdout.splitlines():
-        event, _ = split_export(line)
-        members = json.loads(event)
-        if members["kind"] != "ledger":
-            assert members["id"] not in found, f"{members['id']} is there twice"
-            found[members["id"]] = event
-    return found
