@@ -10,7 +10,6 @@ from daemon import Daemon, Sampler, disk_bytes, post, run_load, stop_with
 from table import AT_LEAST, Row
 
 KEEP_ALIVE = 256
-SIZE_EVENTS_MIN = 1_000_000  # the size of fewer events tells of what a store needs at least
 PACED_RATE = 5000
 UDP_RATE = 200_000
 SETTLE_SECONDS = 30
@@ -43,6 +42,11 @@ def take_in(bench, send, settings=()):
                 "speed": (before + bench.speed.now()) / 2}
 
 
+def bytes_bar(events):
+    """Of a store of so many; the size of fewer events tells of what a store needs at least."""
+    return 66 if events >= 1_000_000 else None
+
+
 def accept_all(sent, events):
     if sent["accepted"] != events:
         stop_with(f"{sent['accepted']} of {events} events were accepted")
@@ -55,7 +59,7 @@ def body_rows(bench):
         name = f"HTTP, {batch} a body, 4 connections"
         cpu = Row(f"{name}: CPU an event", "us", bar_us, scaled=True)
         rate = Row(f"{name}: rate", "/s", sense=AT_LEAST)
-        disk = Row(f"bytes on disk an event, {events:,} events", "B", 66 if events >= SIZE_EVENTS_MIN else None)
+        disk = Row(f"bytes on disk an event, {events:,} events", "B", bytes_bar(events))
         memory = Row(f"{name}: RssAnon", "MiB", 256)
         if peer_share:
             cpu.peer_bars["victoria-logs"] = peer_share

@@ -13,12 +13,12 @@ from urllib.parse import quote, urlencode
 
 import corpus as corpora
 from daemon import Daemon, clean_environment, disk_bytes, post, run_cli, stop_with
+from ingest import bytes_bar
 from table import AT_LEAST, Row
 
 EVENT_DISK_BYTES, SPARE_BYTES = 110, 2 << 30
 P99_OFF_MAX = 0.01
 EXPORT_RATE, EXPORT_ANON_MIB = 300_000, 128
-BYTES_MAX = 66
 
 
 def make_store(bench, corpus, folder):
@@ -127,7 +127,7 @@ def add_peers(row, question, peers, has_bar):
 
 def question_rows(bench):
     corpus, store = bench.large_corpus, bench.large_store
-    size = Row(f"bytes on disk an event, {corpus.events:,} events", "B", BYTES_MAX)
+    size = Row(f"bytes on disk an event, the large store of {corpus.events:,}", "B", bytes_bar(corpus.events))
     size.add(disk_bytes(store) / corpus.events)
     yield size
     peers = {peer.name: peer.ask(bench, corpus) for peer in bench.peers}

@@ -20,8 +20,8 @@ def packed_size(level, text):
     return len(subprocess.run(["zstd", f"-{level}", "-c"], input=text, stdout=subprocess.PIPE, check=True).stdout)
 
 
-def stored_size(bench, lines):
-    """Bytes of blocks, large payloads and summaries after a clean stop, which seals all."""
+def stored_sizes(bench, lines):
+    """Bytes of blocks, large payloads and summaries, after a clean stop, which seals all."""
     with Scratch(bench.options) as folder:
         with Daemon(bench.build, folder / "store", bench.options.set) as daemon:
             for at in range(0, len(lines), BODY_EVENTS):
@@ -32,7 +32,7 @@ def stored_size(bench, lines):
         figures = json.loads(run_cli(bench.build, ["--data", folder / "store", "stats", "-o", "json"])[0])
     if figures["tail_events"]:
         stop_with(f"{figures['tail_events']} events are not sealed")
-    return figures["block_bytes"] + figures["payload_bytes"] + figures["summary_bytes"]
+    return [figures[part] for part in ("block_bytes", "payload_bytes", "summary_bytes")]
 
 
 def trace_rows(bench):
@@ -42,8 +42,10 @@ def trace_rows(bench):
     for name in traces.SETS:
         lines = [traces.as_line(text) for _, _, text in traces.read(SHARED_DATA, name)]
         text = b"\n".join(lines) + b"\n"
-        size, fast, best = stored_size(bench, lines), packed_size(3, text), packed_size(19, text)
-        for level, packed, bar in ((3, fast, 1.0), (19, best, OF_ZSTD_19.get(name))):
-            row = Row(f"{name}: stored / zstd -{level}", "x", bar, note=f"{size:,} B of {len(text):,}; zstd {packed:,}")
-            row.add(size / packed)
+        parts = stored_sizes(bench, lines)
+        told = "{:,} B of blocks, {:,} of payloads, {:,} of summaries".format(*parts)
+        for level, bar in ((3, 1.0), (19, OF_ZSTD_19.get(name))):
+            packed = packed_size(level, text)
+            row = Row(f"{name}: stored / zstd -{level}", "x", bar, note=f"{told}; zstd {packed:,} of {len(text):,}")
+            row.add(sum(parts) / packed)
             yield row
