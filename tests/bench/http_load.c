@@ -212,7 +212,8 @@ static void receive(struct load *load, unsigned number)
 			return;
 		if (got <= 0 || !connection->busy) {
 			errno = got < 0 ? errno : 0;
-			(void)fprintf(stderr, "http_load: %" PRIu64 " requests sent, %zu answered; the connection's last:\n%.400s\n",
+			(void)fprintf(stderr,
+				"http_load: %" PRIu64 " requests sent, %zu answered; the connection's last:\n%.400s\n",
 				load->requests, load->latency_count, connection->answer);
 			fail(got == 0 ? "closed by the server" : "receive");
 		}
