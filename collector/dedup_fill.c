@@ -63,7 +63,7 @@ static enum status fill_from_sealed(const struct filler *filler, const struct st
 	struct block *block = NULL;
 	enum status status = summary_open(unit->summary, &summary);
 	if (status == STATUS_OK)
-		status = block_open(unit->bytes, &block, error);
+		status = block_open_columns(unit->bytes, &block, error);
 	if (status == STATUS_OK)
 		status = fill_from_block(filler, block, summary_recv_time(summary).last);
 	block_close(&block);

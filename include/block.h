@@ -76,8 +76,10 @@ enum status tail_next(struct text chunk, size_t *at, struct tail_part *part) MUS
 /* --- reading --- */
 
 struct block;
-/* Opens a sealed image: header and checksum are checked. bytes are borrowed until block_close. */
+/* Opens a sealed image: all of it is checked. bytes are borrowed until block_close. */
 enum status block_open(struct text image, struct block **block, struct error *error) MUST_CHECK;
+/* The same for a few of its columns: each is checked when it is first read, and STATUS_DAMAGED comes from there. */
+enum status block_open_columns(struct text image, struct block **block, struct error *error) MUST_CHECK;
 /* Opens a part of a tail chunk. */
 enum status block_open_part(const struct tail_part *part, struct block **block, struct error *error) MUST_CHECK;
 void block_close(struct block **block);
@@ -112,11 +114,24 @@ enum status block_column(struct block *block, unsigned field, struct column *col
  * texts of them.  true: perhaps.
  */
 enum status block_may_have_text(struct block *block, unsigned field, struct text text, bool *may) MUST_CHECK;
+/* Whether some event may have a phrase in a field that holds prose, as far as that is cheap to know. */
+enum status block_may_hold(struct block *block, unsigned field, const struct phrase *phrase, bool *may) MUST_CHECK;
 /*
  * The length of each row's payload, 0 where it has none, without making the texts; *lengths lives until block_close.
  * STATUS_NOT_FOUND: no row has it; STATUS_DAMAGED; STATUS_NO_MEMORY.
  */
 enum status block_payload_lengths(struct block *block, enum payload payload, const uint64_t **lengths) MUST_CHECK;
+/*
+ * Events that stand together in a sealed block (those of one tenant, server and target do), and what their payloads add
+ * up to: their bytes as sent, so far as that is known.
+ */
+struct block_groups {
+	uint32_t count;
+	const uint32_t *of_row;                        /* per row: 1 + its group */
+	const int64_t *request_bytes, *response_bytes; /* per group, sums that may have wrapped */
+};
+/* Lives until block_close.  STATUS_NOT_FOUND: a part of a tail chunk; STATUS_DAMAGED; STATUS_NO_MEMORY. */
+enum status block_groups(struct block *block, struct block_groups *groups) MUST_CHECK;
 /*
  * Looks into payloads where they are stored: each different scalar is asked for once, and JSON is only made of those that
  * are not kept apart.  A template is a payload's JSON with a byte below 2 in the place of each scalar.
@@ -153,9 +168,20 @@ enum status rows_append_block(struct rows *rows, struct block *block) MUST_CHECK
 struct time_range {
 	int64_t first, last; /* ns, both inclusive */
 };
+/* A value of a field, and how many of the block's events have it. */
+struct summary_value {
+	struct text text;
+	uint32_t rows;
+};
 struct summary;
-enum status summary_open(struct text bytes, struct summary **summary) MUST_CHECK; /* bytes borrowed */
+/*
+ * Checks and reads the head; bytes are borrowed.  Of the filter, only what a question needs is looked at, and checked:
+ * where that is damaged, the answer is that an event may be there.  STATUS_DAMAGED, _UNSUPPORTED, _NO_MEMORY.
+ */
+enum status summary_open(struct text bytes, struct summary **summary) MUST_CHECK;
 void summary_close(struct summary **summary);
+/* Checks all of the filter.  STATUS_DAMAGED. */
+enum status summary_check(const struct summary *summary) MUST_CHECK;
 uint64_t summary_first_seq(const struct summary *summary);
 uint32_t summary_count(const struct summary *summary);
 struct time_range summary_recv_time(const struct summary *summary);
@@ -163,10 +189,10 @@ struct time_range summary_recv_time(const struct summary *summary);
 size_t summary_times(const struct summary *summary, const struct time_range **ranges);
 size_t summary_bytes_raw(const struct summary *summary); /* canonical size of its events, for statistics */
 /* false: no event of the block has this exact value (tenant may be empty: any tenant, filters are not asked). */
-bool summary_may_have(const struct summary *summary, unsigned field, struct text value, struct text tenant);
+bool summary_may_have(struct summary *summary, unsigned field, struct text value, struct text tenant);
 /* false: no event of the block (and tenant) holds this word (a run of [A-Za-z0-9_] and non-ASCII bytes, any case). */
-bool summary_may_have_word(const struct summary *summary, struct text word, struct text tenant);
+bool summary_may_have_word(struct summary *summary, struct text word, struct text tenant);
 /* The set of values of a field with FIELD_IN_SET; *complete = false where it had too many to list. */
-size_t summary_values(const struct summary *summary, unsigned field, const struct text **values, bool *complete);
+size_t summary_values(struct summary *summary, unsigned field, const struct summary_value **values, bool *complete);
 
 #endif

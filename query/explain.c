@@ -15,6 +15,7 @@ static const char *const fates[SKIP_COUNT] = {
 	[SKIP_FILTER] = "by the filter of ids",
 	[SKIP_WORDS] = "by words",
 	[SKIP_ALL] = "every event is ruled out",
+	[SKIP_COUNTED] = "the summary knows how many",
 };
 
 struct explain_pass *explain_begin(struct explain *explain, const char *purpose, struct text store_id)

@@ -3,14 +3,14 @@
 #include "match.h"
 
 struct question {
-	const struct summary *summary;
+	struct summary *summary;
 	struct text tenant;
 	const struct condition *why;
 };
 
-static bool is_absent(const struct summary *summary, unsigned field)
+static bool is_absent(struct summary *summary, unsigned field)
 {
-	const struct text *values = NULL;
+	const struct summary_value *values = NULL;
 	bool complete = false;
 	return summary_values(summary, field, &values, &complete) == 0 && complete;
 }
@@ -56,7 +56,7 @@ static enum skip ask_prose(const struct question *question, const struct wanted 
 	return ask_phrase(question, &value->phrase);
 }
 
-static enum skip ask_time(const struct summary *summary, const struct wanted *value)
+static enum skip ask_time(struct summary *summary, const struct wanted *value)
 {
 	const struct time_range *ranges = NULL;
 	size_t count = summary_times(summary, &ranges);
@@ -66,7 +66,7 @@ static enum skip ask_time(const struct summary *summary, const struct wanted *va
 	return SKIP_TIME;
 }
 
-static enum skip ask_number(const struct summary *summary, unsigned field, const struct wanted *value)
+static enum skip ask_number(struct summary *summary, unsigned field, const struct wanted *value)
 {
 	struct time_range received = summary_recv_time(summary);
 	uint64_t first = summary_first_seq(summary);
@@ -99,15 +99,15 @@ static bool fits(const struct wanted *value, struct text text)
 	return value->glob ? glob_match(value->text, text) : text_equal(value->text, text);
 }
 
-static enum skip ask_set(const struct summary *summary, unsigned field, const struct wanted *value)
+static enum skip ask_set(struct summary *summary, unsigned field, const struct wanted *value)
 {
-	const struct text *values = NULL;
+	const struct summary_value *values = NULL;
 	bool complete = false;
 	size_t count = summary_values(summary, field, &values, &complete);
 	if (!complete)
 		return SKIP_NOT;
 	for (size_t i = 0; i < count; i++)
-		if (fits(value, values[i]))
+		if (fits(value, values[i].text))
 			return SKIP_NOT;
 	return SKIP_SET;
 }
@@ -125,7 +125,7 @@ static enum skip ask_name(const struct question *question, unsigned field, const
 }
 
 /* A made id is in no filter: whether it is of this block is asked of the rows. */
-static bool names_seq(const struct summary *summary, const struct wanted *value)
+static bool names_seq(struct summary *summary, const struct wanted *value)
 {
 	uint64_t seq = 0;
 	return match_id_seq(value->text, (struct text){NULL, 0}, &seq) && seq >= summary_first_seq(summary) &&
@@ -168,59 +168,126 @@ static enum skip ask_leaf(const struct question *question, const struct conditio
 	return condition->fields[0] == FIELD_TENANT ? SKIP_TENANT : skip;
 }
 
-/* --- what must be: every event of the block is taken --- */
+/* --- how many there are: where that is known, none of them need be looked at --- */
 
-static bool takes_all_kinds(const struct summary *summary, const struct condition *condition)
+enum { COUNT_UNKNOWN = UINT32_MAX };
+
+/* Whether a text is what the value asks for can be told of its bytes alone. */
+static bool is_plain(const struct wanted *value)
 {
-	const struct text *kinds = NULL;
+	return value->regex == NULL && value->addresses == NULL && !value->ranged;
+}
+
+static uint32_t count_values(struct summary *summary, const struct condition *condition, unsigned field)
+{
+	const struct summary_value *values = NULL;
 	bool complete = false;
-	size_t count = summary_values(summary, FIELD_KIND, &kinds, &complete);
+	enum field_type type = field_info(field)->type;
+	size_t count = summary_values(summary, field, &values, &complete);
+	uint32_t rows = 0;
+	if (!complete || condition->path.count > 0 || (type != FIELD_TYPE_TEXT && type != FIELD_TYPE_ID))
+		return COUNT_UNKNOWN;
+	for (size_t k = 0; k < condition->value_count; k++)
+		if (!is_plain(&condition->values[k]))
+			return COUNT_UNKNOWN;
 	for (size_t i = 0; i < count; i++) {
 		bool taken = condition->type == CONDITION_EXISTS;
 		for (size_t k = 0; k < condition->value_count && !taken; k++)
-			taken = condition->values[k].regex == NULL && fits(&condition->values[k], kinds[i]);
-		if (!taken)
-			return false;
+			taken = fits(&condition->values[k], values[i].text);
+		rows += taken ? values[i].rows : 0;
 	}
-	return complete && count > 0;
+	return rows;
 }
 
-static bool takes_all_times(const struct summary *summary, const struct condition *condition)
+static uint32_t count_times(struct summary *summary, const struct condition *condition, unsigned field)
 {
-	const struct time_range *ranges = NULL;
-	size_t count = summary_times(summary, &ranges);
+	const struct time_range received = summary_recv_time(summary);
+	const struct time_range *ranges = &received;
+	size_t count = field == FIELD_TIME ? summary_times(summary, &ranges) : 1;
+	bool any = false;
+	bool all = count > 0;
 	if (condition->type != CONDITION_FIELD || condition->value_count != 1)
-		return false;
-	for (size_t i = 0; i < count; i++)
-		if (condition->values[0].first > ranges[i].first || condition->values[0].last < ranges[i].last)
-			return false;
-	return count > 0;
+		return COUNT_UNKNOWN;
+	const struct wanted *value = &condition->values[0];
+	for (size_t i = 0; i < count; i++) {
+		any = any || (value->first <= ranges[i].last && value->last >= ranges[i].first);
+		all = all && value->first <= ranges[i].first && value->last >= ranges[i].last;
+	}
+	return all ? summary_count(summary) : any ? COUNT_UNKNOWN : 0;
 }
 
-/* Only fields that each event has can tell: of any other an event may have none, and then is not taken. */
-static bool takes_all(const struct summary *summary, const struct condition *condition)
+static uint32_t count_leaf(struct summary *summary, const struct condition *condition)
 {
-	const struct condition *child = condition->children;
+	unsigned field = 0;
+	if (condition->type != CONDITION_FIELD && condition->type != CONDITION_EXISTS)
+		return COUNT_UNKNOWN;
+	for (size_t i = 0; i < condition->field_count; i++) {
+		bool here = is_everywhere(condition->fields[i]) || !is_absent(summary, condition->fields[i]);
+		if (here && field != 0)
+			return COUNT_UNKNOWN; /* an event may have both */
+		field = here ? condition->fields[i] : field;
+	}
+	if (field == 0)
+		return 0;
+	if (field == FIELD_TIME || field == FIELD_RECV_TIME)
+		return count_times(summary, condition, field);
+	return is_everywhere(field) ? COUNT_UNKNOWN : count_values(summary, condition, field);
+}
+
+static uint32_t count_rows(struct summary *summary, const struct condition *condition);
+
+/* Of several conditions one may take some events and leave others, not two. */
+static uint32_t count_all_of(struct summary *summary, const struct condition *child)
+{
+	uint32_t all = summary_count(summary);
+	uint32_t rows = all;
+	for (; child; child = child->next) {
+		uint32_t count = count_rows(summary, child);
+		if (count == 0)
+			return 0;
+		rows = count == all ? rows : rows == all ? count : COUNT_UNKNOWN;
+	}
+	return rows;
+}
+
+static uint32_t count_any_of(struct summary *summary, const struct condition *child)
+{
+	uint32_t all = summary_count(summary);
+	uint32_t rows = 0;
+	for (; child; child = child->next) {
+		uint32_t count = count_rows(summary, child);
+		if (count == all)
+			return all;
+		rows = count == 0 ? rows : rows == 0 ? count : COUNT_UNKNOWN;
+	}
+	return rows;
+}
+
+static uint32_t count_rows(struct summary *summary, const struct condition *condition)
+{
+	uint32_t count = 0;
 	switch (condition->type) {
 	case CONDITION_ALL:
-		return true;
+		return summary_count(summary);
 	case CONDITION_AND:
-		while (child && takes_all(summary, child))
-			child = child->next;
-		return child == NULL;
+		return count_all_of(summary, condition->children);
 	case CONDITION_OR:
-		while (child && !takes_all(summary, child))
-			child = child->next;
-		return child != NULL;
-	case CONDITION_FIELD:
-	case CONDITION_EXISTS:
-		if (condition->field_count != 1)
-			return false;
-		return (condition->fields[0] == FIELD_KIND && takes_all_kinds(summary, condition)) ||
-		       (condition->fields[0] == FIELD_TIME && takes_all_times(summary, condition));
+		return count_any_of(summary, condition->children);
+	case CONDITION_NOT:
+		count = count_any_of(summary, condition->children);
+		return count == COUNT_UNKNOWN ? count : summary_count(summary) - count;
 	default:
-		return false;
+		return count_leaf(summary, condition);
 	}
+}
+
+bool plan_count(struct summary *summary, const struct condition *condition, uint32_t *count)
+{
+	uint32_t found = count_rows(summary, condition);
+	if (found > summary_count(summary))
+		return false;
+	*count = found;
+	return true;
 }
 
 /* --- the tree --- */
@@ -248,7 +315,9 @@ static enum skip ask(struct question *question, const struct condition *conditio
 		question->why = condition;
 		return first;
 	case CONDITION_NOT:
-		skip = takes_all(question->summary, condition->children) ? SKIP_ALL : SKIP_NOT;
+		skip = count_any_of(question->summary, condition->children) == summary_count(question->summary)
+			       ? SKIP_ALL
+			       : SKIP_NOT;
 		break;
 	default:
 		skip = ask_leaf(question, condition);
@@ -259,8 +328,8 @@ static enum skip ask(struct question *question, const struct condition *conditio
 	return skip;
 }
 
-enum skip plan_block(const struct summary *summary, const struct condition *condition, struct text tenant,
-	const struct condition **why)
+enum skip plan_block(
+	struct summary *summary, const struct condition *condition, struct text tenant, const struct condition **why)
 {
 	struct question question = {summary, tenant, NULL};
 	enum skip skip = ask(&question, condition);

@@ -24,6 +24,7 @@ struct lane {
 	uint64_t seq_first, seq_last; /* what of the unit was not met before, and is asked for */
 	struct block *block;
 	uint64_t rows[ROW_WORDS_MAX];
+	bool all;       /* as the summary knows, all rows of the block are wanted */
 	bool wanted;    /* some row is */
 	uint32_t met;   /* rows that were looked at */
 	uint32_t asked; /* rows; this and the times are for explain */
@@ -42,6 +43,7 @@ struct run {
 	scan_visit *visit; /* or: */
 	scan_work *work;
 	scan_gather *gather; /* may be NULL */
+	uint64_t *count;     /* or: of the wanted rows, where nothing else is asked */
 	void *context;
 	struct error *error;
 	struct explain_pass *pass;   /* NULL: nobody asks */
@@ -177,7 +179,7 @@ static int64_t clock_of(const struct run *run)
 }
 
 /* For the first of the tenants that says so. */
-static enum skip ask_summary(const struct run *run, const struct summary *summary, const struct condition **why)
+static enum skip ask_summary(const struct run *run, struct summary *summary, const struct condition **why)
 {
 	const struct scan *scan = run->scan;
 	enum skip skip =
@@ -187,17 +189,36 @@ static enum skip ask_summary(const struct run *run, const struct summary *summar
 	return skip;
 }
 
-/* *raw_bytes: of the block before encoding; where that is not known, more than is read together with others. */
-static bool worth_reading(struct run *run, const struct store_unit *unit, size_t *raw_bytes)
+/* Counts the events of a block, seen from seq on, where its summary knows all that is asked. */
+static bool count_by_summary(struct run *run, uint64_t seq, struct summary *summary)
+{
+	const struct scan_store *store = run->store;
+	uint64_t first = summary_first_seq(summary);
+	uint64_t last = first + summary_count(summary) - 1;
+	uint32_t count = 0;
+	if (run->count == NULL || run->scan->backward || first < seq || last > store->seq_last ||
+		!plan_count(summary, &run->asked.all, &count))
+		return false;
+	*run->count += count;
+	return true;
+}
+
+/* What the summary of a block tells; *raw_bytes: before encoding, where that is known. */
+static bool worth_reading(
+	struct run *run, uint64_t seq, const struct store_unit *unit, size_t *raw_bytes, bool *takes_all)
 {
 	struct summary *summary = NULL;
 	const struct condition *why = NULL;
 	int64_t start = clock_of(run);
 	enum skip skip = SKIP_NOT;
-	*raw_bytes = BATCH_RAW_BYTES_MAX;
+	uint32_t count = 0;
 	if (summary_open(unit->summary, &summary) == STATUS_OK) {
 		*raw_bytes = summary_bytes_raw(summary);
 		skip = ask_summary(run, summary, &why);
+		if (skip == SKIP_NOT && count_by_summary(run, seq, summary))
+			skip = SKIP_COUNTED;
+		*takes_all = skip == SKIP_NOT && plan_count(summary, &run->asked.all, &count) &&
+			     count == summary_count(summary);
 	}
 	summary_close(&summary);
 	if (run->pass) {
@@ -253,7 +274,7 @@ static enum status work_on_block(struct lane *lane)
 		.error = &lane->error};
 	int64_t start = clock_of(run);
 	lane->asked = run->pass ? row_count(lane->rows) : 0;
-	enum status status = match_rows(&match, &run->asked.all, lane->rows);
+	enum status status = lane->all ? STATUS_OK : match_rows(&match, &run->asked.all, lane->rows);
 	int64_t matched = clock_of(run);
 	lane->wanted = status == STATUS_OK && row_next(lane->rows, &row);
 	if (lane->wanted && run->work)
@@ -274,6 +295,8 @@ static enum status end_block(struct lane *lane)
 		status = gathered == STATUS_OK ? status : gathered;
 	} else if (lane->wanted && run->visit && status == STATUS_OK) {
 		status = run->visit(run->context, &run->place, lane->block, lane->rows);
+	} else if (lane->wanted && run->count && status == STATUS_OK) {
+		*run->count += row_count(lane->rows);
 	}
 	if (lane->status != STATUS_OK && run->error)
 		*run->error = lane->error;
@@ -295,7 +318,7 @@ static void work_on_sealed(void *context, unsigned part)
 	lane->error.text[0] = 0;
 	lane->wanted = false;
 	lane->met = 0;
-	lane->status = block_open(lane->unit.bytes, &lane->block, &lane->error);
+	lane->status = block_open_columns(lane->unit.bytes, &lane->block, &lane->error);
 	if (lane->status == STATUS_OK)
 		lane->status = work_on_block(lane);
 }
@@ -393,8 +416,9 @@ static enum status visit_unit(struct run *run, uint64_t seq, struct store_unit *
 	struct lane *lane = &run->lanes[run->batch];
 	const struct scan_store *store = run->store;
 	bool backward = run->scan->backward;
-	size_t raw_bytes = BATCH_RAW_BYTES_MAX;
-	if (unit->sealed && !worth_reading(run, unit, &raw_bytes))
+	size_t raw_bytes = BATCH_RAW_BYTES_MAX; /* where it is not known, more than is read together with others */
+	lane->all = false;
+	if (unit->sealed && !worth_reading(run, seq, unit, &raw_bytes, &lane->all))
 		return STATUS_OK;
 	run->renewed_at = 0;
 	enum status status = store_reader_unit(store->reader, seq, backward, unit, run->error);
@@ -403,6 +427,7 @@ static enum status visit_unit(struct run *run, uint64_t seq, struct store_unit *
 	lane->unit = *unit;
 	lane->seq_first = backward ? store->seq_first : seq;
 	lane->seq_last = backward ? seq : store->seq_last;
+	lane->all = lane->all && unit->sealed;
 	if (!unit->sealed)
 		return note_damage(run, unit, visit_tail(run, unit));
 	if (run->pass)
@@ -544,6 +569,16 @@ enum status scan_run_lanes(
 {
 	struct run run = {.work = work, .gather = gather};
 	return walk(&run, scan, context, error);
+}
+
+enum status scan_count(const struct scan *scan, uint64_t *count, struct error *error)
+{
+	uint64_t found = 0;
+	struct run run = {.count = &found};
+	enum status status = walk(&run, scan, NULL, error);
+	if (status == STATUS_OK)
+		*count = found;
+	return status;
 }
 
 struct event_visit {

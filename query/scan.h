@@ -92,6 +92,9 @@ typedef enum status scan_visit_event(void *context, const struct scan_place *pla
 enum status scan_events(
 	const struct scan *scan, scan_visit_event *visit, void *context, struct error *error) MUST_CHECK;
 
+/* How many events there are.  Blocks whose summary tells are not read. */
+enum status scan_count(const struct scan *scan, uint64_t *count, struct error *error) MUST_CHECK;
+
 /*
  * What a scan asks of each row, as one condition, so that rows and summaries meet tenants, time and filter alike; also for
  * who looks at blocks that another scan walks.  It borrows the scan's filter and tenants, and must not be moved.

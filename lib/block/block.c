@@ -63,9 +63,30 @@ static enum status explain(enum status status, struct error *error)
 	return status;
 }
 
-enum status block_open(struct text image, struct block **block, struct error *error)
+enum status block_open_columns(struct text image, struct block **block, struct error *error)
 {
 	return explain(open_image(image, block), error);
+}
+
+static enum status check_columns(const struct block *block)
+{
+	enum status status = STATUS_OK;
+	for (uint32_t i = 0; i < block->image.columns && status == STATUS_OK; i++)
+		status = image_check(&block->image.entry[i]);
+	return status;
+}
+
+enum status block_open(struct text image, struct block **block, struct error *error)
+{
+	struct block *made = NULL;
+	enum status status = open_image(image, &made);
+	if (status == STATUS_OK)
+		status = check_columns(made);
+	if (status == STATUS_OK)
+		*block = made;
+	else
+		block_close(&made);
+	return explain(status, error);
 }
 
 /* dead is a bit per row of the image. */
@@ -89,6 +110,8 @@ enum status block_open_part(const struct tail_part *part, struct block **block, 
 	enum status status = open_image(part->image, &made);
 	if (status == STATUS_OK && made->image.rows != part->row_count)
 		status = STATUS_DAMAGED;
+	if (status == STATUS_OK)
+		status = check_columns(made);
 	if (status == STATUS_OK && part->dead)
 		status = leave_out_dead(made, part->dead);
 	if (status != STATUS_OK) {
@@ -151,6 +174,21 @@ static enum status load_groups(struct block *block)
 	return STATUS_OK;
 }
 
+enum status block_groups(struct block *block, struct block_groups *groups)
+{
+	const struct image_entry *entry = block_entry(block, GROUPS_FIELD, SUB_FIELD);
+	if (entry == NULL)
+		return STATUS_NOT_FOUND;
+	enum status status = load_groups(block);
+	if (status != STATUS_OK)
+		return status;
+	struct stream_cursor cursor = {.entry = entry, .arena = &block->arena, .next = 1};
+	*groups = (struct block_groups){.count = block->group_count, .of_row = block->groups};
+	groups->request_bytes = cursor_ints(&cursor, block->group_count);
+	groups->response_bytes = cursor_ints(&cursor, block->group_count);
+	return cursor.status;
+}
+
 enum status block_stored_rows(struct block *block, enum order order, const uint32_t **rows)
 {
 	*rows = NULL;
@@ -178,6 +216,13 @@ enum status block_stored_rows(struct block *block, enum order order, const uint3
 	}
 	*rows = block->stored_rows;
 	return STATUS_OK;
+}
+
+/* What places_in needs: what all rows of a group share is spread without the order of rows. */
+static enum status load_order(struct block *block, enum order order)
+{
+	const uint32_t *stored_rows = NULL;
+	return order == ORDER_GROUP ? load_groups(block) : block_stored_rows(block, order, &stored_rows);
 }
 
 static struct row_list rows_of(const struct block *block, const struct pick *pick)
@@ -208,12 +253,19 @@ static uint32_t place_at(struct row_places places, uint32_t row)
 	return places.of ? places.of[row] - places.first : row;
 }
 
+static bool are_same(const uint32_t *codes, uint32_t count)
+{
+	uint32_t any = 0;
+	for (uint32_t i = 1; i < count; i++)
+		any |= codes[i] ^ codes[0];
+	return count > 0 && any == 0;
+}
+
 /* Brings codes from stored order to that of rows. */
 static enum status arrange_codes(struct block *block, enum order order, const struct raw_texts *raw,
 	struct row_list rows, const uint32_t **codes)
 {
-	const uint32_t *stored_rows = NULL;
-	enum status status = block_stored_rows(block, order, &stored_rows);
+	enum status status = load_order(block, order);
 	if (status != STATUS_OK)
 		return status;
 	if (raw->places != (order == ORDER_GROUP ? block->group_count : block->image.rows))
@@ -228,7 +280,10 @@ static enum status arrange_codes(struct block *block, enum order order, const st
 	*codes = made;
 	if (places.of && raw->codes && rows.list == NULL) { /* as most are */
 		const uint32_t *from = raw->codes;
-		for (uint32_t i = 0; i < rows.count; i++)
+		bool same = order == ORDER_GROUP && are_same(from, raw->places);
+		for (uint32_t i = 0; i < rows.count && same; i++)
+			made[i] = from[0];
+		for (uint32_t i = 0; i < rows.count && !same; i++)
 			made[i] = from[places.of[i] - places.first];
 		return STATUS_OK;
 	}
@@ -300,11 +355,10 @@ static enum status read_numbers(
 	struct block *block, const struct image_entry *entry, struct row_list rows, struct column *column)
 {
 	struct raw_numbers raw;
-	const uint32_t *stored_rows = NULL;
 	enum order order = entry->column.order;
 	enum status status = decode_numbers(entry, &block->arena, &raw);
 	if (status == STATUS_OK)
-		status = block_stored_rows(block, order, &stored_rows);
+		status = load_order(block, order);
 	if (status != STATUS_OK)
 		return status;
 	if (raw.places != (order == ORDER_GROUP ? block->group_count : block->image.rows))
@@ -516,6 +570,15 @@ enum status block_may_have_text(struct block *block, unsigned field, struct text
 		type == FIELD_TYPE_PAYLOAD || field_is_number(type))
 		return STATUS_OK;
 	return decode_may_have(entry, text, &block->arena, may);
+}
+
+enum status block_may_hold(struct block *block, unsigned field, const struct phrase *phrase, bool *may)
+{
+	const struct image_entry *entry = block_entry(block, field, SUB_FIELD);
+	*may = entry != NULL;
+	if (entry == NULL || block->state[field] != COLUMN_UNKNOWN || field_types[field] != FIELD_TYPE_LONG)
+		return STATUS_OK;
+	return decode_may_hold(entry, phrase, &block->arena, may);
 }
 
 enum status block_column(struct block *block, unsigned field, struct column *column)

@@ -3,6 +3,7 @@
 #include "patterns.h"
 
 enum { WORD_BITS = 64, INT_CHARACTERS = 24, UUID_WORDS = 5 };
+enum { ENTRIES_ASKED_MAX = 256 }; /* of a column, before its places are read */
 
 static enum status failed(const struct stream_cursor *cursor)
 {
@@ -271,21 +272,40 @@ enum status decode_phrase(
 	const struct image_entry *entry, const struct phrase *phrase, struct arena *arena, const uint8_t **found)
 {
 	const struct image_column *column = &entry->column;
-	struct stream_cursor cursor = {.entry = entry, .arena = arena};
-	const uint32_t *codes = NULL;
+	struct stream_cursor cursor = {.entry = entry, .arena = arena, .next = column->map == MAP_ALL ? 0 : 1};
 	bool can_tell = false;
 	*found = NULL;
 	if (column->form == FORM_TEXT)
 		return STATUS_UNSUPPORTED;
 	if (column->form != FORM_PATTERNS)
 		return column->odd || may_hold((enum form)column->form, phrase) ? STATUS_UNSUPPORTED : STATUS_OK;
-	enum status status = get_map(&cursor, column, &codes);
-	if (status != STATUS_OK)
-		return status;
 	*found = patterns_find(&cursor, column->entries, phrase, &can_tell);
 	if (cursor.status != STATUS_OK)
 		return cursor.status;
 	return can_tell ? STATUS_OK : STATUS_UNSUPPORTED;
+}
+
+enum status decode_may_hold(
+	const struct image_entry *entry, const struct phrase *phrase, struct arena *arena, bool *may)
+{
+	const struct image_column *column = &entry->column;
+	const uint8_t *found = NULL;
+	struct stream_cursor cursor = {.entry = entry, .arena = arena, .next = column->map == MAP_ALL ? 0 : 1};
+	*may = true;
+	if (column->form != FORM_TEXT) {
+		enum status status = decode_phrase(entry, phrase, arena, &found);
+		*may = status == STATUS_UNSUPPORTED || found != NULL;
+		return status == STATUS_UNSUPPORTED ? STATUS_OK : status;
+	}
+	if (column->entries > ENTRIES_ASKED_MAX)
+		return STATUS_OK;
+	const struct text *kept = decode_kept(&cursor, column->entries);
+	if (kept == NULL)
+		return failed(&cursor);
+	*may = false;
+	for (uint32_t i = 0; i < column->entries && !*may; i++)
+		*may = phrase_found(phrase, kept[i]);
+	return STATUS_OK;
 }
 
 enum status decode_numbers(const struct image_entry *entry, struct arena *arena, struct raw_numbers *raw)

@@ -61,6 +61,9 @@ enum status decode_lengths(const struct image_entry *entry, struct arena *arena,
  */
 enum status decode_phrase(const struct image_entry *entry, const struct phrase *phrase, struct arena *arena,
 	const uint8_t **found) MUST_CHECK;
+/* Whether some entry may hold the phrase; places are not read. */
+enum status decode_may_hold(
+	const struct image_entry *entry, const struct phrase *phrase, struct arena *arena, bool *may) MUST_CHECK;
 enum status decode_numbers(const struct image_entry *entry, struct arena *arena, struct raw_numbers *raw) MUST_CHECK;
 enum status decode_shapes(const struct image_entry *entry, struct arena *arena, struct raw_shapes *raw) MUST_CHECK;
 /*

@@ -232,8 +232,28 @@ static void check(struct image_writer *writer, enum status status)
 		writer->streams.failed = status;
 }
 
-static void put_groups(struct image_writer *writer, const struct groups *groups, uint32_t rows)
+/* How many bytes the payloads of each group have, as they were sent. */
+static void put_sizes(struct image_writer *writer, const struct rows *rows, const struct groups *groups,
+	enum payload payload, const struct numbers *sent)
 {
+	uint64_t *lengths = malloc(((size_t)rows->count + 1) * sizeof(*lengths));
+	int64_t *sums = image_scratch(writer, groups->count);
+	if (lengths == NULL || sums == NULL || !payload_lengths(&rows->payload[payload], rows->count, lengths)) {
+		check(writer, STATUS_NO_MEMORY);
+	} else {
+		memset(sums, 0, groups->count * sizeof(*sums));
+		for (uint32_t row = 0; row < rows->count; row++) {
+			uint64_t size = numbers_has(sent, row) ? (uint64_t)sent->values[row] : lengths[row];
+			sums[groups->of_row[row]] = (int64_t)((uint64_t)sums[groups->of_row[row]] + size);
+		}
+		image_put_ints(writer, sums, groups->count);
+	}
+	free(lengths);
+}
+
+static void put_groups(struct image_writer *writer, const struct groups *groups, const struct rows *all)
+{
+	uint32_t rows = all->count;
 	struct image_column column = {
 		.field = GROUPS_FIELD,
 		.form = FORM_GROUPS,
@@ -248,6 +268,8 @@ static void put_groups(struct image_writer *writer, const struct groups *groups,
 	for (uint32_t i = 0; i < rows; i++)
 		codes[i] = (int64_t)groups->of_row[i] + 1;
 	image_put_ints(writer, codes, rows);
+	put_sizes(writer, all, groups, PAYLOAD_REQUEST, &all->numbers[FIELD_REQUEST_SIZE]);
+	put_sizes(writer, all, groups, PAYLOAD_RESPONSE, &all->numbers[FIELD_RESPONSE_SIZE]);
 }
 
 static void put_grouped_payload(
@@ -319,7 +341,9 @@ static enum status put_image(const struct rows *rows, enum block_level level, ui
 	struct image_writer writer;
 	image_writer_init(&writer, level);
 	if (groups)
-		put_groups(&writer, groups, rows->count);
+		put_groups(&writer, groups, rows);
+	if (groups && groups->count <= 1)
+		groups = NULL; /* as they came is as they stand */
 	for (unsigned word = 0; word < FIELD_LIMIT / WORD_BITS; word++)
 		for (uint64_t bits = rows->used[word]; bits; bits &= bits - 1)
 			put_field(&writer, rows, groups, word * WORD_BITS + (unsigned)__builtin_ctzll(bits));
@@ -336,7 +360,7 @@ enum status block_encode(const struct rows *rows, enum block_level level, uint64
 	if (level == BLOCK_SEALED)
 		status = groups_make(rows, &groups);
 	if (status == STATUS_OK)
-		status = put_image(rows, level, first_seq, groups.count > 1 ? &groups : NULL, image);
+		status = put_image(rows, level, first_seq, level == BLOCK_SEALED ? &groups : NULL, image);
 	groups_finish(&groups);
 	if (status == STATUS_OK && summary)
 		status = summary_put(rows, first_seq, filter_key, summary);

@@ -9,20 +9,13 @@
 #include <stdlib.h>
 
 enum {
-	PLACES = 4,
-	HEADER_BYTES = 16,
+	PLACES = FUSE_PLACES,
 	SEGMENT_MAX = 1 << 18,
 	TRIES_MAX = 60,
 	TRIES_PER_SIZE = 3,
 	SEGMENTS_MAX = 1 << 20,
 	BUCKETS = 4096,
 	BUCKET_SHIFT = 64 - 12,
-};
-
-struct shape {
-	uint32_t segment;
-	uint32_t segments;
-	uint64_t seed;
 };
 
 static uint64_t mix(uint64_t key, uint64_t seed)
@@ -33,7 +26,7 @@ static uint64_t mix(uint64_t key, uint64_t seed)
 	return key ^ key >> 33;
 }
 
-static void find_places(const struct shape *shape, uint64_t hash, uint32_t places[PLACES])
+static void find_places(const struct fuse_shape *shape, uint64_t hash, uint32_t places[PLACES])
 {
 	uint64_t starts = (uint64_t)(shape->segments - PLACES + 1) * shape->segment;
 	uint32_t mask = shape->segment - 1;
@@ -49,7 +42,7 @@ static uint8_t fingerprint(uint64_t hash)
 }
 
 /* Room for `count` keys; `tries` before failed. */
-static struct shape choose_shape(size_t count, unsigned tries)
+static struct fuse_shape choose_shape(size_t count, unsigned tries)
 {
 	double n = count < 2 ? 2 : (double)count;
 	double exponent = floor(log(n) / log(2.91) - 0.5);
@@ -60,7 +53,7 @@ static struct shape choose_shape(size_t count, unsigned tries)
 	uint32_t segments = (uint32_t)ceil(n * factor / segment);
 	if (segments < PLACES + 1)
 		segments = PLACES + 1;
-	return (struct shape){segment, segments, mix(tries, UINT64_C(0x9e3779b97f4a7c15))};
+	return (struct fuse_shape){segment, segments, mix(tries, UINT64_C(0x9e3779b97f4a7c15))};
 }
 
 struct build {
@@ -92,7 +85,7 @@ static void build_close(struct build *build)
 	free(build->order_place);
 }
 
-static bool take_off(struct build *build, const struct shape *shape, const uint64_t *keys, size_t count)
+static bool take_off(struct build *build, const struct fuse_shape *shape, const uint64_t *keys, size_t count)
 {
 	size_t room = (size_t)shape->segment * shape->segments;
 	uint32_t places[PLACES];
@@ -129,7 +122,7 @@ static bool take_off(struct build *build, const struct shape *shape, const uint6
 	return done == count && !overflow;
 }
 
-static void assign(const struct build *build, const struct shape *shape, size_t count, uint8_t *prints)
+static void assign(const struct build *build, const struct fuse_shape *shape, size_t count, uint8_t *prints)
 {
 	uint32_t places[PLACES];
 	for (size_t i = count; i-- > 0;) {
@@ -174,22 +167,23 @@ static bool make_unique(uint64_t *keys, size_t *count)
 	return ready;
 }
 
-enum status fuse_put(uint64_t *keys, size_t count, struct buf *out)
+enum status fuse_put(uint64_t *keys, size_t count, struct fuse_shape *shape, struct buf *out)
 {
+	*shape = (struct fuse_shape){0};
 	if (!make_unique(keys, &count))
 		return STATUS_NO_MEMORY;
 	for (unsigned tries = 0; tries < TRIES_MAX && count > 0; tries++) {
-		struct shape shape = choose_shape(count, tries);
-		size_t room = (size_t)shape.segment * shape.segments;
+		struct fuse_shape tried = choose_shape(count, tries);
+		size_t room = (size_t)tried.segment * tried.segments;
 		struct build build;
 		bool ready = build_open(&build, room, count);
-		bool done = ready && take_off(&build, &shape, keys, count);
-		char *to = done ? buf_reserve(out, HEADER_BYTES + room) : NULL;
+		bool done = ready && take_off(&build, &tried, keys, count);
+		char *to = done ? buf_reserve(out, room) : NULL;
 		if (to) {
-			memcpy(to, &shape, HEADER_BYTES);
-			memset(to + HEADER_BYTES, 0, room);
-			assign(&build, &shape, count, (uint8_t *)to + HEADER_BYTES);
-			out->len += HEADER_BYTES + room;
+			memset(to, 0, room);
+			assign(&build, &tried, count, (uint8_t *)to);
+			out->len += room;
+			*shape = tried;
 		}
 		build_close(&build);
 		if (!ready)
@@ -200,31 +194,20 @@ enum status fuse_put(uint64_t *keys, size_t count, struct buf *out)
 	return count ? STATUS_LIMIT : STATUS_OK;
 }
 
-bool fuse_is_sound(struct text filter)
+bool fuse_is_sound(const struct fuse_shape *shape, size_t prints)
 {
-	struct shape shape;
-	if (filter.len == 0)
-		return true;
-	if (filter.len < HEADER_BYTES)
-		return false;
-	memcpy(&shape, filter.at, HEADER_BYTES);
-	return shape.segment > 0 && shape.segment <= SEGMENT_MAX && (shape.segment & (shape.segment - 1)) == 0 &&
-	       shape.segments >= PLACES && shape.segments <= SEGMENTS_MAX &&
-	       filter.len - HEADER_BYTES == (size_t)shape.segment * shape.segments;
+	if (shape->segment == 0 || prints == 0)
+		return shape->segment == 0 && prints == 0;
+	return shape->segment <= SEGMENT_MAX && (shape->segment & (shape->segment - 1)) == 0 &&
+	       shape->segments >= PLACES && shape->segments <= SEGMENTS_MAX &&
+	       prints == (size_t)shape->segment * shape->segments;
 }
 
-bool fuse_may_have(struct text filter, uint64_t key)
+struct fuse_probe fuse_find(const struct fuse_shape *shape, uint64_t key)
 {
-	struct shape shape;
-	uint32_t places[PLACES];
-	if (filter.len == 0)
-		return false;
-	memcpy(&shape, filter.at, HEADER_BYTES);
-	const uint8_t *prints = (const uint8_t *)filter.at + HEADER_BYTES;
-	uint64_t hash = mix(key, shape.seed);
-	find_places(&shape, hash, places);
-	uint8_t print = fingerprint(hash);
-	for (unsigned k = 0; k < PLACES; k++)
-		print ^= prints[places[k]];
-	return print == 0;
+	struct fuse_probe probe;
+	uint64_t hash = mix(key, shape->seed);
+	find_places(shape, hash, probe.places);
+	probe.print = fingerprint(hash);
+	return probe;
 }

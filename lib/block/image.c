@@ -33,10 +33,14 @@ enum {
 	SMALL_FROM_BYTES = 32 * 1024
 }; /* deflate makes no text more than 1032 times smaller */
 
-static uint64_t checksum_of(const char *image, size_t len)
+static uint64_t checksum_of(const char *image, size_t directory_len)
 {
-	uint64_t seed = XXH3_64bits(image, AT_CHECKSUM);
-	return XXH3_64bits_withSeed(image + IMAGE_HEADER_BYTES, len - IMAGE_HEADER_BYTES, seed);
+	return XXH3_64bits_withSeed(image + IMAGE_HEADER_BYTES, directory_len, XXH3_64bits(image, AT_CHECKSUM));
+}
+
+static uint32_t check_of(struct text streams, uint32_t place)
+{
+	return (uint32_t)XXH3_64bits_withSeed(streams.at, streams.len, place);
 }
 
 void image_writer_init(struct image_writer *writer, enum block_level level)
@@ -62,8 +66,21 @@ int64_t *image_scratch(struct image_writer *writer, size_t count)
 	return NULL;
 }
 
+static void end_column(struct image_writer *writer)
+{
+	const struct buf *streams = &writer->streams;
+	if (writer->columns == 0 || streams->failed != STATUS_OK)
+		return;
+	struct text text = {"", 0};
+	if (streams->len > writer->column_start)
+		text = (struct text){streams->at + writer->column_start, streams->len - writer->column_start};
+	uint32_t check = check_of(text, writer->columns - 1);
+	buf_put(&writer->directory, &check, sizeof(check));
+}
+
 void image_put_column(struct image_writer *writer, const struct image_column *column)
 {
+	end_column(writer);
 	uint8_t bytes[5 + 3 * VARINT_BYTES_MAX];
 	size_t len = 0;
 	bytes[len++] = column->field;
@@ -77,6 +94,7 @@ void image_put_column(struct image_writer *writer, const struct image_column *co
 	writer->stream_count_at = writer->directory.len + len;
 	bytes[len++] = 0;
 	buf_put(&writer->directory, bytes, len);
+	writer->column_start = writer->streams.len;
 	writer->columns++;
 }
 
@@ -144,6 +162,7 @@ enum status image_put(struct image_writer *writer, uint64_t first_seq, uint32_t 
 {
 	const struct buf *directory = &writer->directory;
 	const struct buf *streams = &writer->streams;
+	end_column(writer);
 	if (directory->failed != STATUS_OK || streams->failed != STATUS_OK)
 		return directory->failed != STATUS_OK ? directory->failed : streams->failed;
 	size_t len = IMAGE_HEADER_BYTES + directory->len + streams->len;
@@ -167,7 +186,7 @@ enum status image_put(struct image_writer *writer, uint64_t first_seq, uint32_t 
 		memcpy(image + IMAGE_HEADER_BYTES, directory->at, directory->len);
 	if (streams->len)
 		memcpy(image + IMAGE_HEADER_BYTES + directory->len, streams->at, streams->len);
-	store(image, AT_CHECKSUM, checksum_of(image, len), 8);
+	store(image, AT_CHECKSUM, checksum_of(image, directory->len), 8);
 	out->len += len;
 	return STATUS_OK;
 }
@@ -227,10 +246,23 @@ static bool get_entry(struct text directory, size_t *at, struct text *streams, s
 	entry->stream_count = (uint8_t)directory.at[(*at)++];
 	if (entry->stream_count > IMAGE_STREAMS_MAX)
 		return false;
+	const char *start = streams->at;
 	for (unsigned i = 0; i < entry->stream_count; i++)
 		if (!get_stream(directory, at, streams, &entry->stream[i]))
 			return false;
+	entry->streams = (struct text){start, (size_t)(streams->at - start)};
+	if (directory.len - *at < sizeof(entry->check))
+		return false;
+	memcpy(&entry->check, directory.at + *at, sizeof(entry->check));
+	*at += sizeof(entry->check);
 	return true;
+}
+
+enum status image_check(const struct image_entry *entry)
+{
+	if (!*entry->checked)
+		*entry->checked = check_of(entry->streams, entry->place) == entry->check;
+	return *entry->checked ? STATUS_OK : STATUS_DAMAGED;
 }
 
 enum status image_open(struct text text, struct arena *arena, struct image *image)
@@ -251,17 +283,21 @@ enum status image_open(struct text text, struct arena *arena, struct image *imag
 	};
 	if (len != text.len || len > BLOCK_IMAGE_BYTES_MAX || directory_len > len - IMAGE_HEADER_BYTES ||
 		found.level > BLOCK_SEALED || found.rows > BLOCK_ROWS_MAX || found.columns > IMAGE_COLUMNS_MAX ||
-		checksum_of(text.at, len) != fetch(text, AT_CHECKSUM, 8))
+		checksum_of(text.at, directory_len) != fetch(text, AT_CHECKSUM, 8))
 		return STATUS_DAMAGED;
 	found.entry = arena_calloc(arena, found.columns + 1, sizeof(*found.entry));
-	if (found.entry == NULL)
+	bool *checked = arena_calloc(arena, found.columns + 1, sizeof(*checked));
+	if (found.entry == NULL || checked == NULL)
 		return STATUS_NO_MEMORY;
 	struct text directory = {text.at + IMAGE_HEADER_BYTES, directory_len};
 	struct text streams = {directory.at + directory_len, len - IMAGE_HEADER_BYTES - directory_len};
 	size_t at = 0;
-	for (uint32_t i = 0; i < found.columns; i++)
+	for (uint32_t i = 0; i < found.columns; i++) {
 		if (!get_entry(directory, &at, &streams, &found.entry[i]))
 			return STATUS_DAMAGED;
+		found.entry[i].place = i;
+		found.entry[i].checked = &checked[i];
+	}
 	if (at != directory.len || streams.len != 0)
 		return STATUS_DAMAGED;
 	*image = found;
@@ -279,7 +315,7 @@ struct text cursor_bytes(struct stream_cursor *cursor)
 {
 	if (cursor->status != STATUS_OK)
 		return (struct text){NULL, 0};
-	if (cursor->next >= cursor->entry->stream_count)
+	if (cursor->next >= cursor->entry->stream_count || image_check(cursor->entry) != STATUS_OK)
 		return fail(cursor, STATUS_DAMAGED);
 	const struct image_stream *stream = &cursor->entry->stream[cursor->next++];
 	if (!stream->packed)

@@ -16,7 +16,7 @@
  *     30     2  number of columns
  *     32     4  length of the directory
  *     36     4  size of its rows before encoding, at most 2^32 - 1
- *     40     8  XXH3-64 of all from 48 on, with the seed XXH3-64 of bytes 0..39
+ *     40     8  XXH3-64 of the directory, with the seed XXH3-64 of bytes 0..39
  *     48     -  the directory, then the streams
  *
  * Directory: per column
@@ -32,6 +32,9 @@
  *             1     packing: 0 as is, 1 zlib
  *             varint  stored length
  *             varint  length after inflating
+ *      4    check: the low half of XXH3-64 of the column's streams, with the column's place in the directory as seed
+ *
+ * So each column can be believed by itself: a question that needs three of forty reads and checks three.
  *
  * How places find their entries (map):
  *   MAP_ALL       place i has entry i
@@ -57,7 +60,8 @@
  *                            entries = shapes) integers: lengths of the templates; bytes of the templates;
  *                            integers: the leaf column of each hole of each template, in order
  *   FORM_REFERENCE           entries * 32 bytes of keys; integers: sizes of the payloads
- *   FORM_GROUPS              (MAP_CODES over rows in arrival order: 1 + group) nothing more
+ *   FORM_GROUPS              (MAP_CODES over rows in arrival order: 1 + group) integers: for each group how many bytes
+ *                            its requests have, as they were sent; integers: the same of its responses
  * then, with odd entries: one integer: how many; integers: which entries; integers: their lengths; bytes.
  *
  * A template is a payload's text with its scalars cut out: byte 1 stands for a string (what is between its quotes is
@@ -93,6 +97,7 @@ struct image_writer {
 	struct buf streams;
 	uint32_t columns;
 	size_t stream_count_at; /* in directory, of the column being written */
+	size_t column_start;    /* in streams */
 	enum block_level level;
 	int64_t *scratch; /* for integers on their way */
 	size_t scratch_capacity;
@@ -135,6 +140,10 @@ struct image_entry {
 	struct image_column column;
 	unsigned stream_count;
 	struct image_stream stream[IMAGE_STREAMS_MAX];
+	struct text streams; /* all of them */
+	uint32_t place;      /* in the directory */
+	uint32_t check;
+	bool *checked; /* whether the streams were found to be whole */
 };
 
 struct image {
@@ -147,11 +156,16 @@ struct image {
 	struct image_entry *entry; /* in the arena */
 };
 
-/* STATUS_DAMAGED, STATUS_UNSUPPORTED, STATUS_NO_MEMORY; image borrows text. */
+/*
+ * Checks and reads the header and the directory; image borrows text.  STATUS_DAMAGED, STATUS_UNSUPPORTED,
+ * STATUS_NO_MEMORY.
+ */
 enum status image_open(struct text text, struct arena *arena, struct image *image) MUST_CHECK;
+/* Checks the streams of a column, once.  STATUS_DAMAGED. */
+enum status image_check(const struct image_entry *entry) MUST_CHECK;
 
 /*
- * Takes the streams of a column one after another.  The first failure stays in it: later calls give NULL, and
+ * Takes the streams of a column one after another; the first time they are checked.  The first failure stays in it: later calls give NULL, and
  * stream_cursor.status says what it was.  Memory comes from the arena.
  */
 struct stream_cursor {

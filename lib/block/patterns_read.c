@@ -310,9 +310,12 @@ static bool find_in_pattern(const struct finding *finding, uint32_t holes, uint3
 	uint32_t count = (uint32_t)finding->phrase->count;
 	bool any = false;
 	for (uint32_t first = 0; first + count <= holes; first++) {
-		if (finding->words[first] == NULL && finding->number[first] == NULL && !(finding->fixed[first] & 1))
+		const uint32_t *words = finding->words[first];
+		if (words == NULL && finding->number[first] == NULL && !(finding->fixed[first] & 1))
 			continue;
 		for (uint32_t turn = 0; turn < texts; turn++) {
+			if (words && !(finding->fits[words[turn]] & 1)) /* as nearly all */
+				continue;
 			uint32_t k = 0;
 			while (k < count && hole_fits(finding, first + k, turn, k))
 				k++;

@@ -93,6 +93,8 @@ enum status payload_append(struct payload_columns *columns, uint32_t row, struct
 enum status payload_append_raw(struct payload_columns *columns, uint32_t row, struct text text) MUST_CHECK;
 enum status payload_append_reference(
 	struct payload_columns *columns, uint32_t row, const struct reference *reference) MUST_CHECK;
+/* The length of each row's payload, 0 where it has none.  false: no memory. */
+bool payload_lengths(const struct payload_columns *columns, uint32_t rows, uint64_t *lengths);
 /* The shape of a template, made if need be. STATUS_LIMIT: there are too many. */
 enum status payload_shape(struct payload_columns *columns, struct text template, uint32_t *shape) MUST_CHECK;
 /* Forgets the places from `places` on, leaves too. */

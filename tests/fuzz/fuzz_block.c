@@ -155,7 +155,7 @@ static void read_summary(const uint8_t *bytes, size_t len)
 {
 	struct summary *summary = NULL;
 	const struct time_range *times = NULL;
-	const struct text *values = NULL;
+	const struct summary_value *values = NULL;
 	bool complete = false;
 	if (summary_open((struct text){(const char *)bytes, len}, &summary) == STATUS_OK) {
 		(void)summary_times(summary, &times);

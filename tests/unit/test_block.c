@@ -210,6 +210,63 @@ static void assert_texts_are_possible(struct stage *stage)
 	block_close(&stage->block);
 }
 
+/* Groups hold each row once, and add up to what the events sent. */
+static void assert_groups(struct stage *stage)
+{
+	struct block_groups groups;
+	uint64_t request[BLOCK_ROWS_MAX] = {0};
+	uint64_t response[BLOCK_ROWS_MAX] = {0};
+	assert_int_equal(block_open(buf_text(&stage->image), &stage->block, NULL), STATUS_OK);
+	assert_int_equal(block_groups(stage->block, &groups), STATUS_OK);
+	for (size_t i = 0; i < stage->count; i++) {
+		const struct event *event = stage->events[i];
+		uint32_t group = groups.of_row[i] - 1;
+		assert_true(group < groups.count);
+		request[group] += event_has(event, FIELD_REQUEST_SIZE)
+					  ? (uint64_t)event->value[FIELD_REQUEST_SIZE].number
+					  : event_text(event, FIELD_REQUEST).len;
+		response[group] += event_has(event, FIELD_RESPONSE_SIZE)
+					   ? (uint64_t)event->value[FIELD_RESPONSE_SIZE].number
+					   : event_text(event, FIELD_RESPONSE).len;
+	}
+	for (uint32_t group = 0; group < groups.count; group++) {
+		assert_int_equal(groups.request_bytes[group], request[group]);
+		assert_int_equal(groups.response_bytes[group], response[group]);
+	}
+	block_close(&stage->block);
+}
+
+/* A byte of a column that is wrong is met by who reads the column, and by who asks for all. */
+static void a_damaged_column_is_told_when_it_is_read(void **state)
+{
+	enum { STEP = 101 };
+	(void)state;
+	struct stage stage;
+	size_t told = 0;
+	stage_open(&stage, PART_ROWS);
+	append(stage.rows, stage.events, stage.count);
+	assert_int_equal(block_encode(stage.rows, BLOCK_SEALED, FIRST_SEQ, filter_key, &stage.image, NULL), STATUS_OK);
+	for (size_t at = seed % STEP; at < stage.image.len; at += STEP) {
+		struct block *block = NULL;
+		stage.image.at[at] ^= 4;
+		assert_int_equal(block_open(buf_text(&stage.image), &block, NULL), STATUS_DAMAGED);
+		if (block_open_columns(buf_text(&stage.image), &block, NULL) == STATUS_OK) {
+			size_t damaged = 0;
+			struct block_groups groups;
+			for (unsigned field = 1; field < FIELD_LIMIT; field++) {
+				struct column column;
+				damaged += block_column(block, field, &column) == STATUS_DAMAGED;
+			}
+			assert_true(damaged > 0 || block_groups(block, &groups) == STATUS_DAMAGED);
+			told++;
+		}
+		block_close(&block);
+		stage.image.at[at] ^= 4;
+	}
+	assert_true(told > 0);
+	stage_close(&stage);
+}
+
 static void an_id_that_no_event_has_is_ruled_out_without_its_texts(void **state)
 {
 	(void)state;
@@ -258,6 +315,7 @@ static void sealed_round_trip(void **state)
 	block_close(&stage.block);
 	assert_expected_events(&stage, NULL);
 	assert_texts_are_possible(&stage);
+	assert_groups(&stage);
 	buf_finish(&summary);
 	stage_close(&stage);
 }
@@ -500,6 +558,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sealed_round_trip),
+		cmocka_unit_test(a_damaged_column_is_told_when_it_is_read),
 		cmocka_unit_test(an_id_that_no_event_has_is_ruled_out_without_its_texts),
 		cmocka_unit_test(parts_go_through_the_tail_into_a_block),
 		cmocka_unit_test(rows_can_be_used_again_after_clear),
