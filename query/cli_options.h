@@ -35,7 +35,7 @@ OPTION(baseline, "baseline", 0, STRING, ASKED, "DURATION", " diff first-seen ",
 OPTION(utc, "utc", 0, FLAG, HERE, NULL, "", "tables show UTC instead of local time (JSON always is UTC)")
 OPTION(require_complete, "require-complete", 0, FLAG, ASKED, NULL, "", "exit with 3 when the answer may lack events")
 OPTION(match_file, "match-file", 0, STRING, HERE, "FILE",
-	" search tail stats sessions tools servers principals errors auth definitions diff first-seen ",
+	" search count tail stats sessions tools servers principals errors auth definitions diff first-seen ",
 	"only events that hold one of the indicators in this file, one a line: names, phrases, hashes, addresses")
 OPTION(explain, "explain", 0, FLAG, ASKED, NULL, "",
 	"tell on stderr, after the answer, which blocks were read, why the others were not, and the time it took")

@@ -42,6 +42,13 @@ VERB(search, "search", READS, "WORDS", "Find events, newest last",
 	"  mcpledger search '( tool:restart_service OR effect:delete ) duration:>900ms'\n"
 	"  mcpledger search server:billing --sort duration -n 10\n"
 	"`mcpledger help query` tells all of the search language, and the names of fields.")
+VERB(count, "count", READS, "[WORDS]", "How many events a search finds",
+	"WORDS are those of a search; without them, all events count. Each event counts once, so a call that several "
+	"observers tell of counts for each of them. What the summaries of the store's blocks tell, such as the values "
+	"of "
+	"server, tool, verdict or error.type, is not read from the blocks.\n"
+	"  mcpledger count verdict:error\n"
+	"  mcpledger count tool:read_text_file --since yesterday")
 VERB(show, "show", READS, "ID", "Everything about one event",
 	"ID is the id of an event, as answers show it, or its sequence number.\n"
 	"  mcpledger show 42\n"
