@@ -23,9 +23,14 @@ struct tally_work {
 	uint32_t group[BLOCK_ROWS_MAX]; /* per position: its group's number in the block */
 	uint32_t pair[BLOCK_ROWS_MAX];
 	uint32_t pair_count[BLOCK_ROWS_MAX];
-	struct tally_group *groups[BLOCK_ROWS_MAX]; /* by that number */
+	uint32_t first[BLOCK_ROWS_MAX];             /* by that number: the position of its first row */
+	struct tally_group *groups[BLOCK_ROWS_MAX]; /* by that number, too */
+	struct {
+		uint32_t verdicts[2][VERDICT_COUNT]; /* of calls: [1], and of other events */
+	} judged[BLOCK_ROWS_MAX];                    /* and how many rows there are */
+	unsigned ranks;                              /* of calls, see tally_ranks */
 	uint32_t group_count;
-	uint32_t sorted[BLOCK_ROWS_MAX];     /* positions by group, ascending in each */
+	uint32_t sorted[BLOCK_ROWS_MAX];     /* rows by group, ascending in each */
 	uint32_t starts[BLOCK_ROWS_MAX + 1]; /* of each group there */
 	int64_t values[BLOCK_ROWS_MAX];
 	struct tally_pairs pairs;

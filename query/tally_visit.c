@@ -1,7 +1,10 @@
 /*
- * Counting a block.  First every column that the spec needs is decoded, so that a damaged one leaves nothing half
- * counted; then each row that counts gets its group's number (by codes alone), each number its group (by texts, once),
+ * Counting a block.  First each row that counts gets its group's number (by codes alone), and every column that the spec
+ * needs is decoded, so that a damaged one leaves nothing half counted; then each number gets its group (by texts, once),
  * and each figure runs over the rows by itself, group by group where it is a sum or a range.
+ *
+ * A block knows how many bytes the payloads of events have that stand together in it.  Where each such group counts as a
+ * whole in one group of the tally, as with --by server,tool, payloads need not be measured.
  */
 #include <stdlib.h>
 
@@ -21,10 +24,13 @@ struct columns {
 	struct sizes {
 		const uint64_t *stored; /* NULL: no row has any */
 		struct column sent;     /* where redaction or a cut changed it */
+		const uint64_t *sums;   /* by the number of a group; NULL: the above counts */
 	} request, response;
-	/* Of each position: its verdict, and whether the figures of calls are taken from it. */
+	/* Of each row: its verdict, and whether the figures of calls are taken from it. */
 	uint8_t verdicts[BLOCK_ROWS_MAX];
 	bool counts[BLOCK_ROWS_MAX];
+	bool all_count, all_durations, all_times; /* in all rows that count */
+	bool fails[BLOCK_ROWS_MAX];               /* rows that count and are errors */
 };
 
 static enum status work_of(struct tally *tally, struct tally_work **work)
@@ -73,10 +79,6 @@ static enum status read_figures(const struct tally_spec *spec, struct block *blo
 	enum status status = STATUS_OK;
 	if (spec->durations)
 		status = column_read(block, FIELD_DURATION_NS, &columns->duration);
-	if (spec->bytes && status == STATUS_OK)
-		status = read_sizes(block, PAYLOAD_REQUEST, FIELD_REQUEST_SIZE, &columns->request);
-	if (spec->bytes && status == STATUS_OK)
-		status = read_sizes(block, PAYLOAD_RESPONSE, FIELD_RESPONSE_SIZE, &columns->response);
 	if (spec->times && status == STATUS_OK)
 		status = column_read(block, FIELD_DURATION_NS, &columns->duration);
 	if ((spec->times || spec->sample_count > 0) && status == STATUS_OK)
@@ -207,7 +209,7 @@ static void parts_of(const struct tally_spec *spec, const struct columns *column
 	}
 }
 
-static enum status group_rows(struct tally *tally, struct tally_work *work, const struct columns *columns)
+static void number_rows(struct tally *tally, struct tally_work *work, const struct columns *columns)
 {
 	const struct tally_spec *spec = tally->spec;
 	work->group_count = 1;
@@ -215,10 +217,16 @@ static enum status group_rows(struct tally *tally, struct tally_work *work, cons
 	work->pairs.first[0] = 0;
 	for (size_t i = 0; i < spec->key_count; i++)
 		work->group_count = number_pairs(work, work->group, work->group_count, &columns->keys[i], work->group);
+	memcpy(work->first, work->pairs.first, work->group_count * sizeof(work->first[0]));
+}
+
+static enum status find_groups(struct tally *tally, struct tally_work *work, const struct columns *columns)
+{
+	const struct tally_spec *spec = tally->spec;
 	for (uint32_t number = 0; number < work->group_count; number++) {
 		struct tally_part parts[TALLY_KEYS_MAX] = {{.field = 0}};
 		char digits[TALLY_KEYS_MAX][24];
-		parts_of(spec, columns, work->rows[work->pairs.first[number]], parts, digits);
+		parts_of(spec, columns, work->rows[work->first[number]], parts, digits);
 		enum status status = tally_find(tally, parts, &work->groups[number]);
 		if (status != STATUS_OK)
 			return status;
@@ -226,7 +234,70 @@ static enum status group_rows(struct tally *tally, struct tally_work *work, cons
 	return STATUS_OK;
 }
 
-/* Positions by group: what is added up or compared in a group then stays at hand. */
+/* --- sizes --- */
+
+/* A group of the block: how many of its rows count, of how many, and the number of the tally's group they are in. */
+struct standing {
+	uint32_t rows, counted, number;
+	bool torn; /* they are in several */
+};
+
+static bool counts_whole(const struct tally_work *work, const struct columns *columns, const struct block *block,
+	const struct block_groups *groups, struct standing *standing)
+{
+	bool each = work->count == block_count(block) && columns->all_count;
+	for (uint32_t row = 0; row < block_count(block) && !each; row++)
+		standing[groups->of_row[row]].rows++;
+	for (uint32_t i = 0; i < work->count; i++) {
+		uint32_t row = work->rows[i];
+		struct standing *of = &standing[groups->of_row[row]];
+		of->torn = of->torn || (of->counted > 0 && of->number != work->group[i]);
+		of->number = work->group[i];
+		of->counted += columns->counts[row];
+	}
+	bool whole = true;
+	for (uint32_t group = 1; group <= groups->count; group++)
+		whole = whole && !standing[group].torn &&
+			(each || standing[group].counted == 0 || standing[group].counted == standing[group].rows);
+	return whole;
+}
+
+/* STATUS_NOT_FOUND: some group does not count as a whole, or the block knows nothing of them. */
+static enum status sum_groups(struct tally_work *work, struct block *block, struct columns *columns)
+{
+	struct block_groups groups;
+	enum status status = block_groups(block, &groups);
+	if (status != STATUS_OK)
+		return status;
+	struct standing *standing = arena_calloc(&work->arena, (size_t)groups.count + 1, sizeof(*standing));
+	uint64_t *request = arena_calloc(&work->arena, (size_t)work->group_count + 1, sizeof(*request));
+	uint64_t *response = arena_calloc(&work->arena, (size_t)work->group_count + 1, sizeof(*response));
+	if (standing == NULL || request == NULL || response == NULL)
+		return STATUS_NO_MEMORY;
+	if (!counts_whole(work, columns, block, &groups, standing))
+		return STATUS_NOT_FOUND;
+	for (uint32_t group = 1; group <= groups.count; group++) {
+		if (standing[group].counted == 0)
+			continue;
+		request[standing[group].number] += (uint64_t)groups.request_bytes[group - 1];
+		response[standing[group].number] += (uint64_t)groups.response_bytes[group - 1];
+	}
+	columns->request.sums = request;
+	columns->response.sums = response;
+	return STATUS_OK;
+}
+
+static enum status find_sizes(struct tally_work *work, struct block *block, struct columns *columns)
+{
+	enum status status = sum_groups(work, block, columns);
+	if (status != STATUS_NOT_FOUND)
+		return status;
+	status = read_sizes(block, PAYLOAD_REQUEST, FIELD_REQUEST_SIZE, &columns->request);
+	return status == STATUS_OK ? read_sizes(block, PAYLOAD_RESPONSE, FIELD_RESPONSE_SIZE, &columns->response)
+				   : status;
+}
+
+/* Rows by group: what is added up or compared in a group then stays at hand. */
 static void sort_rows(struct tally_work *work)
 {
 	memset(work->starts, 0, ((size_t)work->group_count + 1) * sizeof(work->starts[0]));
@@ -238,7 +309,7 @@ static void sort_rows(struct tally_work *work)
 		start += count;
 	}
 	for (uint32_t i = 0; i < work->count; i++)
-		work->sorted[work->starts[work->group[i]]++] = i;
+		work->sorted[work->starts[work->group[i]]++] = work->rows[i];
 	/* Each has become the next one's start. */
 	memmove(work->starts + 1, work->starts, work->group_count * sizeof(work->starts[0]));
 	work->starts[0] = 0;
@@ -249,7 +320,7 @@ static void sort_rows(struct tally_work *work)
 /* The rows of one group. */
 struct share {
 	struct tally_group *group;
-	const uint32_t *positions;
+	const uint32_t *rows;
 	uint32_t count;
 };
 
@@ -274,6 +345,7 @@ struct meanings {
 	uint8_t *verdicts;
 	unsigned *ranks; /* bits: who told of it; mostly one rank, and few roles in a block */
 	const bool *are_calls;
+	bool fail[VERDICT_COUNT];
 };
 
 static enum status find_meanings(const struct columns *columns, struct arena *arena, struct meanings *meanings)
@@ -283,6 +355,8 @@ static enum status find_meanings(const struct columns *columns, struct arena *ar
 	meanings->are_calls = codes_that_are(&columns->kind, TEXT("tool_call"), arena);
 	if (meanings->verdicts == NULL || meanings->ranks == NULL || meanings->are_calls == NULL)
 		return STATUS_NO_MEMORY;
+	for (unsigned verdict = 0; verdict < VERDICT_COUNT; verdict++)
+		meanings->fail[verdict] = verdict_is_error((enum verdict)verdict);
 	meanings->verdicts[0] = VERDICT_UNKNOWN;
 	for (uint32_t code = 1; code < columns->verdict.limit; code++) {
 		enum verdict verdict = verdict_find(columns->verdict.fields[0].texts[code]);
@@ -293,28 +367,44 @@ static enum status find_meanings(const struct columns *columns, struct arena *ar
 	return STATUS_OK;
 }
 
-static enum status judge(struct tally *tally, struct tally_work *work, struct columns *columns)
+static enum status judge_rows(struct tally *tally, struct tally_work *work, struct columns *columns)
 {
 	struct meanings meanings;
 	bool calls_alone = tally->spec->calls_alone;
-	unsigned ranks = 0;
 	if (find_meanings(columns, &work->arena, &meanings) != STATUS_OK)
 		return STATUS_NO_MEMORY;
+	memset(work->judged, 0, work->group_count * sizeof(work->judged[0]));
+	work->ranks = 0;
+	columns->all_count = true;
 	for (uint32_t i = 0; i < work->count; i++) {
 		uint32_t row = work->rows[i];
 		bool is_call = meanings.are_calls[tally_code(&columns->kind, row)];
 		bool counts = is_call || !calls_alone;
 		uint8_t verdict = meanings.verdicts[tally_code(&columns->verdict, row)];
-		ranks |= is_call ? meanings.ranks[tally_code(&columns->role, row)] : 0;
-		columns->verdicts[i] = verdict;
-		columns->counts[i] = counts;
-		struct tally_group *group = group_at(work, i);
-		group->events++;
-		group->calls += is_call;
-		group->verdicts[verdict] += counts;
+		work->ranks |= is_call ? meanings.ranks[tally_code(&columns->role, row)] : 0;
+		columns->verdicts[row] = verdict;
+		columns->counts[row] = counts;
+		columns->fails[row] = counts && meanings.fail[verdict];
+		columns->all_count = columns->all_count && counts;
+		work->judged[work->group[i]].verdicts[is_call][verdict]++;
 	}
-	tally->ranks |= ranks;
 	return STATUS_OK;
+}
+
+static void add_judged(struct tally *tally, const struct tally_work *work)
+{
+	bool calls_alone = tally->spec->calls_alone;
+	tally->ranks |= work->ranks;
+	for (uint32_t number = 0; number < work->group_count; number++) {
+		struct tally_group *group = work->groups[number];
+		for (unsigned verdict = 0; verdict < VERDICT_COUNT; verdict++) {
+			uint32_t calls = work->judged[number].verdicts[true][verdict];
+			uint32_t others = work->judged[number].verdicts[false][verdict];
+			group->events += calls + others;
+			group->calls += calls;
+			group->verdicts[verdict] += calls + (calls_alone ? 0 : others);
+		}
+	}
 }
 
 static enum status add_durations(
@@ -322,10 +412,14 @@ static enum status add_durations(
 {
 	const struct column *duration = &columns->duration;
 	uint32_t count = 0;
-	for (uint32_t k = 0; k < share.count; k++) {
-		uint32_t i = share.positions[k];
-		uint32_t row = work->rows[i];
-		if (is_there(duration, row) && columns->counts[i])
+	if (columns->all_durations) {
+		for (uint32_t k = 0; k < share.count; k++)
+			work->values[k] = duration->numbers[share.rows[k]];
+		count = share.count;
+	}
+	for (uint32_t k = 0; k < share.count && !columns->all_durations; k++) {
+		uint32_t row = share.rows[k];
+		if (is_there(duration, row) && columns->counts[row])
 			work->values[count++] = duration->numbers[row];
 	}
 	tally->durations += count;
@@ -340,17 +434,16 @@ static inline uint64_t size_at(const struct sizes *sizes, uint32_t row)
 	return sizes->stored ? sizes->stored[row] : 0;
 }
 
-static uint64_t add_sizes(
-	const struct tally_work *work, const struct columns *columns, const struct sizes *sizes, struct share share)
+static uint64_t add_sizes(const struct columns *columns, const struct sizes *sizes, uint32_t number, struct share share)
 {
 	uint64_t sum = 0;
+	if (sizes->sums)
+		return sizes->sums[number];
 	if (sizes->stored == NULL && sizes->sent.rows == 0)
 		return 0;
-	for (uint32_t k = 0; k < share.count; k++) {
-		uint32_t i = share.positions[k];
-		if (columns->counts[i])
-			sum += size_at(sizes, work->rows[i]);
-	}
+	for (uint32_t k = 0; k < share.count; k++)
+		if (columns->counts[share.rows[k]])
+			sum += size_at(sizes, share.rows[k]);
 	return sum;
 }
 
@@ -406,26 +499,27 @@ static void merge_stretch(struct tally_moment *first, struct tally_moment *last,
 		*last = moment;
 }
 
-static void add_times(const struct tally_work *work, const struct columns *columns, struct share share)
+static void add_times(const struct columns *columns, struct share share)
 {
 	struct tally_group *group = share.group;
 	struct stretch all = {.known = false};
 	struct stretch errors = {.known = false};
 	int64_t busy_until = group->busy_until;
+	bool simple = columns->all_times && columns->all_durations;
 	for (uint32_t k = 0; k < share.count; k++) {
-		uint32_t i = share.positions[k];
-		uint32_t row = work->rows[i];
+		uint32_t row = share.rows[k];
 		int64_t time = 0;
 		int64_t end = 0;
-		if (!time_of(columns, row, &time))
+		if (simple)
+			time = columns->time.numbers[row];
+		else if (!time_of(columns, row, &time))
 			continue;
-		if (!is_there(&columns->duration, row) ||
+		if ((!simple && !is_there(&columns->duration, row)) ||
 			__builtin_add_overflow(time, columns->duration.numbers[row], &end))
 			end = time;
 		busy_until = end > busy_until ? end : busy_until;
 		lengthen(&all, time, row);
-		if (columns->verdicts[i] != VERDICT_OK && columns->counts[i] &&
-			verdict_is_error((enum verdict)columns->verdicts[i]))
+		if (columns->fails[row])
 			lengthen(&errors, time, row);
 	}
 	group->busy_until = busy_until;
@@ -442,11 +536,11 @@ static enum status add_figures(struct tally *tally, struct tally_work *work, con
 	for (uint32_t number = 0; number < work->group_count && status == STATUS_OK; number++) {
 		struct share share = share_of(work, number);
 		if (spec->bytes) {
-			share.group->request_bytes += add_sizes(work, columns, &columns->request, share);
-			share.group->response_bytes += add_sizes(work, columns, &columns->response, share);
+			share.group->request_bytes += add_sizes(columns, &columns->request, number, share);
+			share.group->response_bytes += add_sizes(columns, &columns->response, number, share);
 		}
 		if (spec->times)
-			add_times(work, columns, share);
+			add_times(columns, share);
 		if (spec->durations)
 			status = add_durations(tally, work, columns, share);
 	}
@@ -498,7 +592,7 @@ static enum status add_sample(
 		uint32_t row = work->rows[i];
 		uint32_t group = work->group[i];
 		if (codes->codes[row] == 0 ||
-			(asked->errors && !verdict_is_error((enum verdict)columns->verdicts[i])) ||
+			(asked->errors && !verdict_is_error((enum verdict)columns->verdicts[row])) ||
 			!moment_of(columns, row, &moment))
 			continue;
 		if (!found[group].known || tally_moment_before(asked->earliest ? &moment : &found[group],
@@ -522,9 +616,9 @@ static enum status add_sample(
 static enum status count_rows(struct tally *tally, struct tally_work *work, struct columns *columns)
 {
 	const struct tally_spec *spec = tally->spec;
-	enum status status = group_rows(tally, work, columns);
+	enum status status = find_groups(tally, work, columns);
 	if (status == STATUS_OK)
-		status = judge(tally, work, columns);
+		add_judged(tally, work);
 	if (status == STATUS_OK && (spec->durations || spec->bytes || spec->times))
 		status = add_figures(tally, work, columns);
 	for (size_t i = 0; i < spec->set_count && status == STATUS_OK; i++)
@@ -554,5 +648,13 @@ enum status tally_visit(
 		status = once_drop(tally->spec->once, block, counted);
 	if (status == STATUS_OK)
 		status = list_rows(tally, work, columns, counted);
-	return status == STATUS_OK && work->count > 0 ? count_rows(tally, work, columns) : status;
+	if (status != STATUS_OK || work->count == 0)
+		return status;
+	number_rows(tally, work, columns);
+	status = judge_rows(tally, work, columns);
+	if (status == STATUS_OK && tally->spec->bytes)
+		status = find_sizes(work, block, columns);
+	columns->all_durations = columns->all_count && is_full(&columns->duration, block_count(block));
+	columns->all_times = is_full(&columns->time, block_count(block));
+	return status == STATUS_OK ? count_rows(tally, work, columns) : status;
 }
