@@ -131,11 +131,27 @@ static bool is_exact(const struct condition *condition, unsigned field)
 	return exact;
 }
 
-/* Asked before the rows are: few blocks whose summary does not rule an id out have it. */
+/* The one phrase that is looked for in prose, or NULL. */
+static const struct phrase *phrase_in_prose(const struct condition *condition, unsigned field)
+{
+	const struct wanted *value = condition->values;
+	if (condition->type != CONDITION_WORDS || condition->value_count != 1 || condition->first_present ||
+		field_info(field)->type != FIELD_TYPE_LONG || value->regex || value->addresses)
+		return NULL;
+	return &value->phrase;
+}
+
+/*
+ * Asked before the rows are: few blocks whose summary does not rule an id out have it, and the words of a phrase are
+ * mostly found elsewhere.
+ */
 static enum status is_possible(
 	const struct match *match, const struct condition *condition, unsigned field, bool *possible)
 {
 	enum status status = STATUS_OK;
+	const struct phrase *phrase = phrase_in_prose(condition, field);
+	if (phrase)
+		return block_may_hold(match->block, field, phrase, possible);
 	*possible = !is_exact(condition, field);
 	for (size_t i = 0; i < condition->value_count && !*possible && status == STATUS_OK; i++)
 		status = block_may_have_text(match->block, field, condition->values[i].text, possible);

@@ -47,13 +47,15 @@ static bool payload_wanted(void *context, struct text json)
 	return asking->match->failed == STATUS_OK && match_text(asking->match, asking->condition, asking->field, json);
 }
 
-/* The one phrase that is asked for and nothing else, or NULL. */
+/* The one phrase that is asked for and nothing else, or NULL.  A scalar that is equal to it holds it, too. */
 static const struct phrase *only_phrase(const struct condition *condition)
 {
-	if (condition->path.count > 0 || condition->value_count != 1)
-		return NULL;
 	const struct wanted *value = &condition->values[0];
-	return value->regex || value->addresses ? NULL : &value->phrase;
+	if (condition->value_count != 1 || value->regex || value->addresses)
+		return NULL;
+	if (condition->path.count > 0 && (!value->quoted || value->ranged || value->decimals))
+		return NULL;
+	return value->phrase.count > 0 ? &value->phrase : NULL;
 }
 
 enum status match_payload(struct match *match, const struct condition *condition, enum payload payload,
