@@ -2,10 +2,12 @@
 #include "api.h"
 
 #include "json.h"
+#include "lanes.h"
 #include "nearest.h"
 #include "timestamp.h"
 
 enum { WIDTH_MIN = 60, WIDTH_MAX = 1000 };
+enum { LANES_MAX = 2 }; /* of a question: they give way as the thread does that starts them */
 
 /* What a request has given so far. */
 struct reading {
@@ -188,6 +190,7 @@ enum status ask_read(struct ask *ask)
 		status = read_parameter(&reading, name, value);
 	read_scope(ask);
 	cli->deadline = timestamp_elapsed() + atomic_load(&api->time_max_ns);
+	cli->threads = lanes_processors() < LANES_MAX ? lanes_processors() : LANES_MAX;
 	cli->meter.rows_max = atomic_load(&api->rows_max);
 	cli->gives_up = asker_left;
 	cli->asker = ask->request;
