@@ -68,16 +68,16 @@ def has_right_p99(answer, facts):
 
 def questions(corpus):
     facts, error, sql = corpus.facts, f"error.type:{corpora.ERROR_TYPE}", f'request.sql:"{corpus.phrase}"'
-    stats = "/api/v1/stats?"
     return (
         Question("p99", "p99 by (server, tool)", ["stats", "--by", "server,tool"],
-                 stats + urlencode({"by": "server,tool"}), (0.4, 0.4), lambda answer: has_right_p99(answer, facts)),
-        Question("errors", "count of one error type", ["stats", "--by", "error.type", error],
-                 stats + urlencode({"by": "error.type", "q": error}), (0.050, 0.050),
-                 lambda answer: [item["count"] for item in items(answer)] == [facts["errors"]]),
-        Question("phrase", "a phrase in SQL parameters, counted", ["stats", "--by", "server", sql],
-                 stats + urlencode({"by": "server", "q": sql}), (0.250, 0.250),
-                 lambda answer: sum(item["count"] for item in items(answer)) == facts["phrase_words"]),
+                 "/api/v1/stats?" + urlencode({"by": "server,tool"}), (0.4, 0.4),
+                 lambda answer: has_right_p99(answer, facts)),
+        Question("errors", "count of one error type", ["count", error],
+                 "/api/v1/count?" + urlencode({"q": error}), (0.050, 0.050),
+                 lambda answer: items(answer) == [{"count": facts["errors"]}]),
+        Question("phrase", "a phrase in SQL parameters, counted", ["count", sql],
+                 "/api/v1/count?" + urlencode({"q": sql}), (0.250, 0.250),
+                 lambda answer: items(answer) == [{"count": facts["phrase_words"]}]),
         Question("id", "event by id", ["show", facts["id"]], f"/api/v1/events/{quote(facts['id'])}", (None, 0.005),
                  lambda answer: json.loads(answer)["id"] == facts["id"]),
         Question("session", "session timeline", ["timeline", facts["session"]],
