@@ -11,7 +11,7 @@ static void destroy_family(struct metric_family *family)
 {
 	if (family == NULL)
 		return;
-	for (size_t i = 0; i < family->slot_count; i++) {
+	for (size_t i = 0; family->slots && i < family->slot_count; i++) {
 		struct metric_series *series = family->slots[i];
 		while (series) {
 			struct metric_series *next = series->next;
