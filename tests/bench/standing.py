@@ -133,6 +133,7 @@ def restart_rows(bench):
             begin = time.perf_counter()
             with Daemon(bench.build, store, bench.options.set) as daemon:
                 ready.add(time.perf_counter() - begin, bench.speed.now())
+                ready.note = f"CPU {sum(daemon.begun) * 1e3:.0f} ms"
                 answer = accepted_of(daemon, again)
                 fresh = post(bench.build, daemon.address, bench.corpus, events=5000, first_round=100 + number)
                 known.add(answer["accepted"] + fresh["accepted"])
