@@ -26,8 +26,8 @@ DAEMON = BUILD / "collector" / "mcpledgerd"
 CLI = BUILD / "query" / "mcpledger"
 
 NOBODY = 65534
-WAIT_SECONDS = 30
-STOP_SECONDS = 30
+# The long forms take hours, in which somebody else may need the machine.
+WAIT_SECONDS = STOP_SECONDS = 600 if os.environ.get("MCPLEDGER_CRASH_LONG") == "1" else 30
 
 _SAMPLE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)')
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')

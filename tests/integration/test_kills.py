@@ -21,6 +21,7 @@ import struct
 import subprocess
 import threading
 import time
+import traceback
 from pathlib import Path
 
 import account
@@ -34,7 +35,7 @@ CHECK_EVERY, CHECK_ALL_EVERY = 10, 1000  # kills
 READER_EVERY = 25  # kills: one comes, or goes
 ACKS_MAX = 8 if LONG else 25  # before a kill
 BODY_EVENTS = (1, 2, 8) if LONG else (1, 5, 30)
-SECONDS_MAX = 120
+SECONDS_MAX = 600
 HTTP_SENDERS = 3
 CHANGES_MAX = 12  # about as many as a start and a roll-over make
 SETTINGS = {"store.segment_bytes_max": "16MiB", "store.retention_bytes": "32MiB", "store.block_age_max": "1s",
@@ -319,6 +320,9 @@ def kill_again_and_again(folder, seed, kills):
     killing = Killing(Path(folder), seed)
     try:
         return killing.run(kills)
+    except BaseException:
+        traceback.print_exc()  # the other stores go on for long
+        raise
     finally:
         if killing.reader:
             killing.change_reader()
