@@ -40,7 +40,7 @@ QUESTIONS = (
 ONE_HEAP = ["env", "MALLOC_ARENA_MAX=1"]
 # What may come in the time that is looked at, whatever the load.
 MEMORY_GROWTH_MAX = 6 * MIB
-DESCRIPTORS_GROWTH_MAX = 2
+DESCRIPTORS_GROWTH_MAX = 5  # of the nine connections at most more are open when the machine is busy
 BYTES_OF_AN_EVENT_GROWTH_MAX = 0.15  # of what one takes
 
 
