@@ -40,6 +40,12 @@ void env_close(struct env **env);
 void env_mark_failed(struct env *env);
 bool env_has_failed(const struct env *env);
 bool env_is_writable(const struct env *env); /* opened with ENV_WRITE or ENV_CREATE */
+/*
+ * To be called by a new writer before it reads anything.  One that was killed may have written its last meta page and not
+ * yet told so in the lock file, which lives on while somebody reads.  LMDB makes up for that only when the next writer
+ * takes the lock; until then a read transaction sees the commit before.
+ */
+enum status env_follow_dead_writer(struct env *env) MUST_CHECK;
 void env_check_readers(struct env *env);     /* frees the slots of readers that died */
 uint64_t env_file_bytes(struct env *env);    /* pages in use or free, as of the last commit */
 uint64_t env_last_txnid(struct env *env);

@@ -183,20 +183,6 @@ static int check_length(struct env *env)
 	return ftruncate(fd, (off_t)bytes) == 0 ? 0 : errno;
 }
 
-/*
- * A writer that was killed may have written its last meta page and not yet told so in the lock file, which lives on while
- * somebody reads.  LMDB makes up for that only when the next writer takes the lock; until then a read transaction sees
- * the commit before, and a head read from that would not be the store's.
- */
-static int follow_dead_writer(struct env *env)
-{
-	MDB_txn *txn = NULL;
-	int code = mdb_txn_begin(env->lmdb, NULL, 0, &txn);
-	if (code == 0)
-		mdb_txn_abort(txn);
-	return code;
-}
-
 static unsigned flags_of(enum env_mode mode)
 {
 	switch (mode) {
@@ -267,8 +253,6 @@ static enum status open_new(
 		code = mdb_env_open(env->lmdb, path, flags_of(mode), FILE_MODE);
 	if (code == 0)
 		code = hold_file(env);
-	if (code == 0 && mode == ENV_WRITE)
-		code = follow_dead_writer(env);
 	if (code == 0 && mode != ENV_CREATE)
 		code = check_length(env);
 	if (code == 0 && mode != ENV_CREATE)
@@ -333,6 +317,15 @@ bool env_has_failed(const struct env *env)
 bool env_is_writable(const struct env *env)
 {
 	return env->writable;
+}
+
+enum status env_follow_dead_writer(struct env *env)
+{
+	MDB_txn *txn = NULL;
+	int code = mdb_txn_begin(env->lmdb, NULL, 0, &txn);
+	if (code == 0)
+		mdb_txn_abort(txn);
+	return status_of(code);
 }
 
 void env_check_readers(struct env *env)

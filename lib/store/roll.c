@@ -227,7 +227,9 @@ static enum status open_newest(struct store *store, uint64_t first_seq, struct e
 	if (status != STATUS_OK)
 		return status;
 	struct segment_identity identity;
-	status = read_env_head(store->env, &store->head, &identity);
+	status = env_follow_dead_writer(store->env);
+	if (status == STATUS_OK)
+		status = read_env_head(store->env, &store->head, &identity);
 	if (status == STATUS_OK && store->head.first_seq != first_seq)
 		status = STATUS_DAMAGED;
 	if (status == STATUS_OK && store->identity.id[0] && strcmp(store->identity.id, identity.id) != 0) {

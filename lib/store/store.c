@@ -209,10 +209,12 @@ static enum status check_after_failure(struct store *store)
 	if (store->env == NULL || env_has_failed(store->env)) {
 		env_abort(&read);
 		status = reopen(store);
-		if (status == STATUS_OK)
-			status = env_begin(store->env, false, &read);
 	}
 	pthread_mutex_unlock(&store->attach_lock);
+	if (status == STATUS_OK && read == NULL)
+		status = env_follow_dead_writer(store->env);
+	if (status == STATUS_OK && read == NULL)
+		status = env_begin(store->env, false, &read);
 	if (status != STATUS_OK)
 		return STATUS_IO;
 	status = compare_head(store, read);
