@@ -29,7 +29,6 @@ static enum status remove_segment(struct store *store, uint64_t first_seq)
 	enum status status = files_path(store->dir, name, path);
 	if (status != STATUS_OK)
 		return status;
-	kept_drop(&store->kept, first_seq);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? STATUS_OK : files_status(errno);

@@ -119,14 +119,6 @@ static enum status unpark(struct store_reader *reader, struct reader_segment *se
 		       : error_set(error, status, "%s/%s: %s", reader->dir, segment->name, status_text(status));
 }
 
-/* For the readers that come after this one. */
-static void keep_open(const struct store_reader *reader, const struct reader_segment *segment)
-{
-	char path[PATH_MAX];
-	if (files_path(reader->dir, segment->name, path) == STATUS_OK)
-		kept_add(&reader->store->kept, segment->first_seq, path);
-}
-
 enum status reader_open_segment(
 	struct store_reader *reader, struct reader_segment *segment, bool newest, struct error *error)
 {
@@ -154,8 +146,6 @@ enum status reader_open_segment(
 	}
 	segment->settled = !newest && segment->head.sealed;
 	reader->open_count++;
-	if (reader->store && segment->settled && !env_is_writable(segment->env))
-		keep_open(reader, segment);
 	return STATUS_OK;
 }
 

@@ -82,7 +82,6 @@ enum status store_open(struct store **out, const char *dir, const struct store_o
 		store->options.map_bytes = MAP_BYTES_DEFAULT;
 	store->lock_fd = -1;
 	pthread_mutex_init(&store->attach_lock, NULL);
-	kept_init(&store->kept);
 	enum status status = open_parts(store, error);
 	if (status != STATUS_OK) {
 		store_close(&store, false);
@@ -116,7 +115,6 @@ void store_close(struct store **store_in_out, bool clean)
 	if (clean)
 		store_ballast_release(store);
 	env_close(&store->env);
-	kept_finish(&store->kept);
 	if (store->lock_fd >= 0)
 		(void)close(store->lock_fd);
 	pthread_mutex_destroy(&store->attach_lock);

@@ -5,7 +5,6 @@
 #include <pthread.h>
 
 #include "identity.h"
-#include "kept.h"
 
 struct sealed_segment {
 	uint64_t first_seq, next_seq;
@@ -35,7 +34,6 @@ struct store {
 	struct sealed_segment *sealed; /* ascending; owned */
 	size_t sealed_count;
 	pthread_mutex_t attach_lock; /* held while the active env changes */
-	struct kept kept;            /* sealed segments, for readers to come */
 };
 
 /* Finds or makes the active segment; finishes a half-done roll-over. */
