@@ -46,8 +46,8 @@ bool env_is_writable(const struct env *env); /* opened with ENV_WRITE or ENV_CRE
  * takes the lock; until then a read transaction sees the commit before.
  */
 enum status env_follow_dead_writer(struct env *env) MUST_CHECK;
-void env_check_readers(struct env *env);     /* frees the slots of readers that died */
-uint64_t env_file_bytes(struct env *env);    /* pages in use or free, as of the last commit */
+void env_check_readers(struct env *env);  /* frees the slots of readers that died */
+uint64_t env_file_bytes(struct env *env); /* pages in use or free, as of the last commit */
 uint64_t env_last_txnid(struct env *env);
 enum status env_sync_file(struct env *env) MUST_CHECK; /* fsync: the inode too */
 
