@@ -1,5 +1,5 @@
 /*
- * store_verify - whether a store is whole.  Any process, also while the store is written.
+ * store_verify - whether a store is whole, and a new one of what is left of one that is not.  Any process.
  *
  * Nothing of the store is trusted: its files are read page by page, and LMDB sees no more of them than the meta pages.
  */
@@ -36,5 +36,33 @@ struct store_verify_visitor {
  */
 enum status store_verify(const char *dir, const struct store_verify_visitor *visitor, struct store_verified *found,
 	struct error *error) MUST_CHECK;
+
+/* --- salvage --- */
+
+struct store_salvaged {
+	uint64_t segments, scanned; /* scanned: their trees were not whole, so that all of the file was searched */
+	uint64_t first_seq, next_seq, events;
+	uint64_t blocks, rebuilt_blocks; /* rebuilt: of tail chunks, or of what was left of a block */
+	uint64_t payloads, rebuilt_summaries;
+	uint64_t lost_events;
+	bool end_is_unknown; /* events behind next_seq - 1, which is left free, may have been there */
+	char store_id[STORE_ID_BYTES];
+};
+struct store_salvage_visitor {
+	/* What is lost, in order: events, or something else (0, 0). */
+	void (*lost)(void *context, const struct store_fault *fault);
+	void (*progress)(void *context, const struct store_salvaged *so_far); /* before each segment; may be NULL */
+	void *context;
+};
+/*
+ * Makes in `to`, a new or empty directory, a store of all events of the store in `from` that are whole: under their seqs,
+ * with the same canonical bytes.  Segments that lack events are marked as salvaged, so that every answer tells them as
+ * missing.  Nothing is changed in `from`, which no collector may have open.  keys/ is not copied.  Until all is done,
+ * `to` holds backup.incomplete.
+ * STATUS_NOT_FOUND: there is no segment; _INVALID: `to` is not empty; _HELD: a collector has one of them; _UNSUPPORTED;
+ * _DENIED, _NO_SPACE, _IO, _NO_MEMORY.
+ */
+enum status store_salvage(const char *from, const char *to, const struct store_salvage_visitor *visitor,
+	struct store_salvaged *result, struct error *error) MUST_CHECK;
 
 #endif

@@ -6,13 +6,13 @@
  *         (as_of for --as-of).  HERE: it says how this process works.
  * verbs   that take it, between spaces; "" = all that read, "* x " = these and x.  Others refuse it.
  */
-OPTION(data, "data", 0, LIST, HERE, "DIR", "* backup ",
+OPTION(data, "data", 0, LIST, HERE, "DIR", "* backup verify ",
 	"a store's directory, live or copied; may be repeated. Default: $MCPLEDGER_STORE_DIR, /var/lib/mcpledger, "
 	"~/.local/state/mcpledger")
 OPTION(url, "url", 0, STRING, HERE, "URL", "* demo import ",
 	"ask a running collector instead of reading a directory (times are then UTC); unix:/path for a socket")
 OPTION(token_file, "token-file", 0, STRING, HERE, "FILE", "* demo import ", "holds the token for the collector")
-OPTION(output, "output", 'o', FORMAT, ASKED, "FORMAT", "* backup ", "table (default), json, ndjson or csv")
+OPTION(output, "output", 'o', FORMAT, ASKED, "FORMAT", "* backup verify ", "table (default), json, ndjson or csv")
 OPTION(limit, "limit", 'n', LIMIT, ASKED, "N", "", "at most N, the newest or largest; 0: all")
 OPTION(follow, "follow", 'f', FLAG, HERE, NULL, " tail ", "go on with each further event as it becomes durable")
 OPTION(since, "since", 0, STRING, ASKED, "TIME", "",
@@ -43,7 +43,9 @@ OPTION(checkpoint, "checkpoint", 0, STRING, HERE, "FILE", " search export ",
 	"go on behind what the last run with this file told; it is made, and moves on once all was written")
 OPTION(position, "position", 0, STRING, ASKED, "STORE:SEQ,…", " search export ",
 	"the same with a position as a checkpoint file holds it; start: from the beginning")
-OPTION(quiet, "quiet", 'q', FLAG, ASKED, NULL, "* backup demo import ", "no coverage, no progress")
+OPTION(quiet, "quiet", 'q', FLAG, ASKED, NULL, "* backup verify demo import ", "no coverage, no progress")
+OPTION(salvage, "salvage", 0, STRING, HERE, "DIR", " verify ",
+	"make a new store in this directory of all events that are whole")
 OPTION(scopes, "scopes", 0, STRING, HERE, "SCOPE,…", " token ", "of ingest, read, admin, assert")
 OPTION(token_tenants, "tenants", 0, STRING, HERE, "NAME,…", " token ",
 	"tenants the token may see or send for (default: all)")

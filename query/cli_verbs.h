@@ -187,13 +187,21 @@ VERB(backup, "backup", ALONE, "DIR", "Copy a store, also one in use",
 	"the file backup.incomplete. A backup is made from the directory, on the collector's machine, by its owner.\n"
 	"  mcpledger backup ./backup\n"
 	"  mcpledger backup evidence/case-17 --data ./mcpledger-data")
-VERB(verify, "verify", ALONE, "", "Whether a store is whole, also one in use",
+VERB(verify, "verify", ALONE, "", "Whether a store is whole; save what is",
 	"Reads all of the store's files without trusting any of it: the pages and how they hang together, each block, "
 	"tail chunk, summary and large payload with its checksum, that no event is missing within a segment or between "
 	"two, and that each segment holds what it says. What is wrong is told with its segment, page and events; then "
 	"the exit is 3. Nothing is changed. The store is read from its directory, as its owner where it is in use.\n"
+	"With --salvage, a new store is made in DIR, which must be new or empty, of all events that are whole, also "
+	"where "
+	"nothing leads to them any more: then the files are searched for them. Events keep their seq and their "
+	"canonical "
+	"bytes. What is lost is told, every answer of the new store says that it is missing, and the exit is 3. The "
+	"collector must be stopped; keys/ is not copied: copy it yourself where the new store takes the old one's "
+	"place.\n"
 	"  mcpledger verify\n"
-	"  mcpledger verify --data evidence/case-17 -o json")
+	"  mcpledger verify --data evidence/case-17 -o json\n"
+	"  mcpledger verify --data evidence/case-17 --salvage ./salvaged")
 
 GROUP("Send")
 VERB(import, "import", ALONE, "[FILE|-]", "Send exported or recorded events",

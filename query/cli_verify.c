@@ -1,4 +1,4 @@
-/* `verify`: all of a store read without trusting it, and what is wrong with it. */
+/* `verify`: all of a store read without trusting it, and what is wrong with it; or a new one of what is not. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -12,6 +12,7 @@ enum { PAGE_BYTES = 4096 };
 
 struct report {
 	struct cli *cli;
+	const char *word;  /* with which a fault's line begins */
 	struct buf faults; /* as they are shown: lines, or JSON values and commas */
 	bool shows_progress;
 	uint64_t told;
@@ -25,9 +26,9 @@ static void show_progress(void *context, const struct store_verified *so_far)
 			so_far->blocks);
 }
 
-static void put_fault_line(struct buf *out, const struct store_fault *fault)
+static void put_fault_line(struct buf *out, const char *word, const struct store_fault *fault)
 {
-	buf_printf(out, "Damaged   %s", fault->segment);
+	buf_printf(out, "%-9s %s", word, fault->segment);
 	if (fault->page)
 		buf_printf(out, ", page %" PRIu64, fault->page);
 	if (fault->last_seq > fault->first_seq)
@@ -65,7 +66,7 @@ static void tell_fault(void *context, const struct store_fault *fault)
 	struct report *report = context;
 	report->told++;
 	if (report->cli->options.output == OUTPUT_TABLE)
-		put_fault_line(&report->faults, fault);
+		put_fault_line(&report->faults, report->word, fault);
 	else
 		put_fault_json(&report->faults, fault);
 }
@@ -110,35 +111,110 @@ static void put_text(struct buf *out, const char *dir, const struct report *repo
 			out, "Verified  all pages and values are as they were written, and no event is missing\n");
 }
 
+static enum status verify(struct report *report, const char *dir, bool *is_whole)
+{
+	struct cli *cli = report->cli;
+	const struct store_verify_visitor visitor = {tell_fault, show_progress, report};
+	struct store_verified found;
+	report->word = "Damaged";
+	enum status status = store_verify(dir, &visitor, &found, &cli->error);
+	if (status != STATUS_OK)
+		return status;
+	*is_whole = found.faults == 0;
+	if (cli->options.output == OUTPUT_TABLE)
+		put_text(&cli->out.text, dir, report, &found);
+	else
+		put_json(&cli->out.text, report, &found);
+	return STATUS_OK;
+}
+
+/* --- salvage --- */
+
+static void show_salvage(void *context, const struct store_salvaged *so_far)
+{
+	const struct report *report = context;
+	if (report->shows_progress)
+		(void)fprintf(stderr, "\r\x1b[Ksegment %" PRIu64 ", %" PRIu64 " events", so_far->segments + 1,
+			so_far->events);
+}
+
+static void put_salvaged_json(struct buf *out, const struct report *report, const struct store_salvaged *made)
+{
+	buf_printf(out,
+		"{\"store\":\"%s\",\"first_seq\":%" PRIu64 ",\"last_seq\":%" PRIu64 ",\"segments\":%" PRIu64
+		",\"searched\":%" PRIu64 ",\"events\":%" PRIu64 ",\"blocks\":%" PRIu64 ",\"rebuilt_blocks\":%" PRIu64
+		",\"rebuilt_summaries\":%" PRIu64 ",\"payloads\":%" PRIu64 ",\"lost_events\":%" PRIu64
+		",\"end_is_known\":%s,\"lost\":[",
+		made->store_id, made->first_seq, made->next_seq - 1, made->segments, made->scanned, made->events,
+		made->blocks, made->rebuilt_blocks, made->rebuilt_summaries, made->payloads, made->lost_events,
+		made->end_is_unknown ? "false" : "true");
+	buf_put_text(out, buf_text(&report->faults));
+	buf_put_string(out, "]}\n");
+}
+
+static void put_salvaged_text(
+	struct buf *out, const char *dir, const struct report *report, const struct store_salvaged *made)
+{
+	buf_put_string(out, "Salvaged  ");
+	printable_put(out, text_of(dir));
+	buf_printf(out, ", of store %s\nEvents    %" PRIu64 ", seq %" PRIu64 " to %" PRIu64 "\n", made->store_id,
+		made->events, made->first_seq, made->next_seq - 1);
+	buf_printf(out,
+		"Blocks    %" PRIu64 " as they were, %" PRIu64 " made anew, %" PRIu64 " summaries made anew; %" PRIu64
+		" large payloads\n",
+		made->blocks, made->rebuilt_blocks, made->rebuilt_summaries, made->payloads);
+	if (made->scanned)
+		buf_printf(out,
+			"Searched  %" PRIu64 " of %" PRIu64 " segments, whose pages do not lead to all they hold\n",
+			made->scanned, made->segments);
+	buf_put_text(out, buf_text(&report->faults));
+	if (report->told == 0)
+		buf_put_string(out, "Lost      nothing that the store says it held\n");
+	else if (made->lost_events)
+		buf_printf(out, "Lost      %" PRIu64 " events in all\n", made->lost_events);
+	buf_put_string(out, "The keys in keys/ are not in it.\n");
+}
+
+static enum status salvage(struct report *report, const char *dir, bool *is_whole)
+{
+	struct cli *cli = report->cli;
+	const struct store_salvage_visitor visitor = {tell_fault, show_salvage, report};
+	struct store_salvaged made;
+	report->word = "Lost";
+	enum status status = store_salvage(dir, cli->options.salvage, &visitor, &made, &cli->error);
+	if (status != STATUS_OK)
+		return status;
+	*is_whole = report->told == 0;
+	if (cli->options.output == OUTPUT_TABLE)
+		put_salvaged_text(&cli->out.text, cli->options.salvage, report, &made);
+	else
+		put_salvaged_json(&cli->out.text, report, &made);
+	return STATUS_OK;
+}
+
 enum exit_code verb_verify(struct cli *cli)
 {
 	enum { FAULTS_BYTES_MAX = 64 * 1024 * 1024 };
 	const struct options *options = &cli->options;
 	struct report report = {.cli = cli, .shows_progress = isatty(STDERR_FILENO) && !options->quiet};
-	const struct store_verify_visitor visitor = {tell_fault, show_progress, &report};
-	struct store_verified found;
+	bool is_whole = false;
 	if (options->word_count != 1)
 		return cli_misuse(cli, "verify takes no words; see mcpledger help verify");
 	if (options->data.count > 1)
 		return cli_misuse(cli, "one store is verified at a time: give one --data");
 	const char *dir = options->data.count > 0 ? options->data.items[0] : cli_default_dir(cli);
 	buf_init(&report.faults, FAULTS_BYTES_MAX);
-	enum status status = store_verify(dir, &visitor, &found, &cli->error);
+	enum status status = options->salvage ? salvage(&report, dir, &is_whole) : verify(&report, dir, &is_whole);
 	if (report.shows_progress)
 		(void)fputs("\r\x1b[K", stderr);
 	if (status == STATUS_NOT_FOUND)
 		status = error_set(&cli->error, STATUS_IO, "there is no store in %s; name one with --data DIR", dir);
-	if (status == STATUS_OK) {
-		if (options->output == OUTPUT_TABLE)
-			put_text(&cli->out.text, dir, &report, &found);
-		else
-			put_json(&cli->out.text, &report, &found);
+	if (status == STATUS_OK)
 		status = buf_status(&report.faults);
-	}
 	buf_finish(&report.faults);
 	if (status == STATUS_OK)
 		status = output_flush(&cli->out);
 	if (status != STATUS_OK)
 		return cli_fail(cli, status);
-	return found.faults > 0 ? EXIT_FAILED : EXIT_FOUND;
+	return is_whole ? EXIT_FOUND : EXIT_FAILED;
 }

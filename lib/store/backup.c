@@ -11,7 +11,6 @@
  * and the walk goes on with the next one, at most SEGMENTS_CHASED_MAX times: a backup is as of some moment, not for ever.
  * Segments that only the backup still has stay in it.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,20 +37,6 @@ static bool has_file(const char *dir, const char *name)
 	return files_path(dir, name, path) == STATUS_OK && access(path, F_OK) == 0;
 }
 
-static enum status is_empty(const char *dir, bool *empty)
-{
-	DIR *stream = opendir(dir);
-	if (stream == NULL)
-		return files_status(errno);
-	const struct dirent *entry = NULL;
-	*empty = true;
-	while (*empty && (entry = readdir(stream)) != NULL)
-		*empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-			 strcmp(entry->d_name, "lost+found") == 0 || strcmp(entry->d_name, "lock") == 0;
-	(void)closedir(stream);
-	return STATUS_OK;
-}
-
 static bool is_same_directory(const char *one, const char *other)
 {
 	struct stat first;
@@ -68,7 +53,7 @@ static enum status check_target(const struct backup *backup, const struct segmen
 	struct error *error = backup->error;
 	if (is_same_directory(backup->from, backup->to))
 		return error_set(error, STATUS_INVALID, "%s is the store itself", backup->to);
-	enum status status = is_empty(backup->to, &empty);
+	enum status status = files_is_empty(backup->to, &empty);
 	if (status != STATUS_OK)
 		return error_set(error, status, "%s: %s", backup->to, status_text(status));
 	if (empty)

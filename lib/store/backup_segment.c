@@ -360,11 +360,12 @@ static enum status check_units(struct env_txn *txn, enum env_db db, uint64_t fir
 		struct segment_unit unit;
 		struct segment_value value;
 		enum status status = segment_find_unit(txn, db, first, false, &unit);
+		bool salvaged = check->head.salvaged;
 		if (status == STATUS_NOT_FOUND || (status == STATUS_OK && unit.first_seq >= end))
 			unit = (struct segment_unit){.first_seq = end};
 		else if (status != STATUS_OK)
 			return status;
-		check->damaged += unit.first_seq != first;
+		check->damaged += unit.first_seq != first && !salvaged;
 		if (unit.first_seq >= end)
 			return STATUS_OK;
 		arena_clear(arena);

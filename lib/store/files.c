@@ -180,6 +180,41 @@ enum status files_lock(const char *dir, int *fd_out, struct error *error)
 	return STATUS_OK;
 }
 
+enum status files_keep_unlocked(const char *dir, int *fd_out, struct error *error)
+{
+	char path[PATH_MAX];
+	*fd_out = -1;
+	enum status status = files_path(dir, "lock", path);
+	if (status != STATUS_OK)
+		return error_set(error, status, "%s: the path is too long", dir);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT ? STATUS_OK : set_errno(error, path, errno);
+	if (flock(fd, LOCK_SH | LOCK_NB) != 0) {
+		int code = errno;
+		(void)close(fd);
+		if (code != EWOULDBLOCK)
+			return set_errno(error, path, code);
+		return error_set(error, STATUS_HELD, "%s: a collector has this store open; stop it first", dir);
+	}
+	*fd_out = fd;
+	return STATUS_OK;
+}
+
+enum status files_is_empty(const char *dir, bool *empty)
+{
+	DIR *stream = opendir(dir);
+	if (stream == NULL)
+		return files_status(errno);
+	const struct dirent *entry = NULL;
+	*empty = true;
+	while (*empty && (entry = readdir(stream)) != NULL)
+		*empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+			 strcmp(entry->d_name, "lost+found") == 0 || strcmp(entry->d_name, "lock") == 0;
+	(void)closedir(stream);
+	return STATUS_OK;
+}
+
 static int compare_seqs(const void *a, const void *b)
 {
 	const uint64_t *left = a, *right = b;

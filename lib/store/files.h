@@ -20,6 +20,10 @@ enum status files_write(const char *dir, const char *name, struct text bytes, st
 enum status files_read(const char *dir, const char *name, char *to, size_t size, size_t *len) MUST_CHECK;
 /* Takes DIR/lock for this process until fd is closed. STATUS_HELD: error names the holder's pid. */
 enum status files_lock(const char *dir, int *fd, struct error *error) MUST_CHECK;
+/* Keeps a collector from taking DIR/lock, if there is one, until fd is closed; changes nothing. STATUS_HELD: one has it. */
+enum status files_keep_unlocked(const char *dir, int *fd, struct error *error) MUST_CHECK;
+/* Whether nothing is in a directory but what a new file system or we put there (lost+found, lock). */
+enum status files_is_empty(const char *dir, bool *empty) MUST_CHECK;
 /* The first seqs of the segments in dir, ascending; *seqs is allocated, the caller frees it. */
 enum status files_list_segments(const char *dir, uint64_t **seqs, size_t *count) MUST_CHECK;
 /* Removes segments that were being made (seg-….tmp). */

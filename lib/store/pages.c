@@ -251,7 +251,7 @@ static void take_tree(struct walk *walk, struct text key, struct text value, uin
 }
 
 /* The value on pages of its own, in walk->value. */
-static enum status read_big(struct walk *walk, const uint8_t *node, uint64_t page, struct text *value)
+static enum status read_big(struct walk *walk, const uint8_t *node, uint64_t page, struct text *value, uint64_t *at)
 {
 	uint8_t header[PAGE_HEADER_BYTES];
 	struct text key = node_key(node);
@@ -284,6 +284,7 @@ static enum status read_big(struct walk *walk, const uint8_t *node, uint64_t pag
 			return STATUS_NO_MEMORY;
 		status = read_at(walk->fd, first * walk->meta.page_bytes + PAGE_HEADER_BYTES, to, size);
 		*value = (struct text){to, size};
+		*at = first * walk->meta.page_bytes + PAGE_HEADER_BYTES;
 	}
 	if (status != STATUS_DAMAGED)
 		return status;
@@ -291,7 +292,7 @@ static enum status read_big(struct walk *walk, const uint8_t *node, uint64_t pag
 	return STATUS_NOT_FOUND;
 }
 
-static enum status take_node(struct walk *walk, const uint8_t *node, uint64_t page)
+static enum status take_node(struct walk *walk, const uint8_t *node, const uint8_t *bytes, uint64_t page)
 {
 	struct text key = node_key(node);
 	struct text value = {key.at + key.len, get(node, 4)};
@@ -302,7 +303,8 @@ static enum status take_node(struct walk *walk, const uint8_t *node, uint64_t pa
 		tell(walk, page, "a value stands in the wrong tree");
 		return STATUS_OK;
 	}
-	enum status status = flags & NODE_BIG ? read_big(walk, node, page, &value) : STATUS_OK;
+	struct pages_place place = {page, page * walk->meta.page_bytes + (size_t)((const uint8_t *)value.at - bytes)};
+	enum status status = flags & NODE_BIG ? read_big(walk, node, page, &value, &place.at) : STATUS_OK;
 	if (status != STATUS_OK)
 		return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 	switch (walk->kind) {
@@ -316,7 +318,7 @@ static enum status take_node(struct walk *walk, const uint8_t *node, uint64_t pa
 	}
 	if (walk->visitor->value == NULL)
 		return STATUS_OK;
-	return walk->visitor->value(walk->visitor->context, walk->db, key, value, page);
+	return walk->visitor->value(walk->visitor->context, walk->db, key, value, place);
 }
 
 /* --- trees --- */
@@ -365,7 +367,7 @@ static enum status walk_page(
 	for (unsigned i = 0; i < count && status == STATUS_OK; i++) {
 		const uint8_t *node = node_at(page, i);
 		if (level + 1 == depth) {
-			status = take_node(walk, node, number);
+			status = take_node(walk, node, page, number);
 			continue;
 		}
 		struct range below = {
@@ -515,12 +517,26 @@ static void end_walk(struct walk *walk)
 		(void)close(walk->fd);
 }
 
+/*
+ * The writer sees to it that the file is as long as its meta page says, right after a commit: so it is asked for last.
+ * Before LMDB is let loose this is the matter of who opens the file, since a writer makes up for it.
+ */
+static void check_length(struct walk *walk)
+{
+	struct stat stat_now;
+	uint64_t bytes = walk->found->pages * walk->meta.page_bytes;
+	if (fstat(walk->fd, &stat_now) == 0 && (uint64_t)stat_now.st_size < bytes)
+		tell(walk, walk->meta.last_page, "the file ends before it");
+}
+
 static enum status walk_whole(struct walk *walk, const char *path, uint64_t txnid)
 {
 	buf_init(&walk->value, VALUE_BYTES_MAX);
 	enum status status = begin_walk(walk, path, txnid);
 	if (status == STATUS_OK)
 		status = walk_file(walk);
+	if (status == STATUS_OK && walk->visitor->value)
+		check_length(walk);
 	end_walk(walk);
 	return status;
 }

@@ -13,12 +13,18 @@
 
 #include "env.h"
 
+struct pages_place {
+	uint64_t page; /* with the key */
+	uint64_t at;   /* of the value, from the begin of the file */
+};
+
 struct pages_visitor {
 	/*
 	 * A value of one of our databases, in the order of keys; valid until it returns.  Another status ends the walk.
 	 * NULL: values are not read.
 	 */
-	enum status (*value)(void *context, enum env_db db, struct text key, struct text value, uint64_t page);
+	enum status (*value)(
+		void *context, enum env_db db, struct text key, struct text value, struct pages_place place);
 	/* What is wrong with a page; the walk goes on. */
 	void (*fault)(void *context, uint64_t page, const char *what);
 	void *context;

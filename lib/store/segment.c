@@ -18,6 +18,7 @@ enum {
 	STATE_NAME_MAX = 64,
 	STATE_HEADER_BYTES = 16,
 };
+enum { HEAD_SEALED = 1, HEAD_SALVAGED = 2 };
 
 static const char magics[ENV_DB_COUNT][5] = {
 	[ENV_TAIL] = "mlT1",
@@ -116,7 +117,7 @@ void segment_put_head(struct env_txn *txn, struct segment_head *head)
 	};
 	static_assert(8 + sizeof(numbers) + CHECKSUM_BYTES == HEAD_BYTES, "the table in segment.h");
 	put_le(bytes, STORE_FORMAT_VERSION, 4);
-	put_le(bytes + 4, head->sealed, 4);
+	put_le(bytes + 4, (head->sealed ? HEAD_SEALED : 0) | (head->salvaged ? HEAD_SALVAGED : 0), 4);
 	for (unsigned i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		put_le(bytes + 8 + 8 * (size_t)i, numbers[i], 8);
 	put_le(bytes + HEAD_BYTES - CHECKSUM_BYTES, XXH3_64bits(bytes, HEAD_BYTES - CHECKSUM_BYTES), CHECKSUM_BYTES);
@@ -161,7 +162,7 @@ enum status segment_parse_head(struct text value, struct segment_head *head)
 	if (status != STATUS_OK)
 		return status;
 	const uint8_t *at = (const uint8_t *)value.at;
-	struct segment_head read = {.sealed = get_le(at + 4, 4) & 1};
+	struct segment_head read = {.sealed = at[4] & HEAD_SEALED, .salvaged = at[4] & HEAD_SALVAGED};
 	uint64_t *const numbers[] = {
 		&read.commit,
 		&read.first_seq,
@@ -447,7 +448,7 @@ enum status segment_parse_part(enum env_db db, struct text key, struct text valu
 	const uint8_t *at = (const uint8_t *)key.at;
 	bool is_unit = db != ENV_PAYLOAD;
 	struct part read;
-	*part = (struct segment_part){.number = 0};
+	*part = (struct segment_part){.db = db};
 	if (key.len != (is_unit ? UNIT_KEY_BYTES : PAYLOAD_KEY_BYTES) ||
 		(is_unit && read_unit_key(key, &part->unit) != STATUS_OK))
 		return STATUS_DAMAGED;
@@ -460,9 +461,58 @@ enum status segment_parse_part(enum env_db db, struct text key, struct text valu
 		return STATUS_DAMAGED;
 	part->parts = read.parts;
 	part->bytes_whole = read.bytes_whole;
+	part->recv_time = read.recv_time;
 	part->bytes = read.bytes;
 	read.seed = seed_of(db, at);
 	return part_is_whole(&read) ? STATUS_OK : STATUS_DAMAGED;
+}
+
+static enum status parse_alone(struct text value, struct part *read, struct segment_part *part, size_t *len)
+{
+	enum env_db db = ENV_TAIL;
+	if (value.len < SEGMENT_PART_HEADER_BYTES)
+		return STATUS_NOT_FOUND;
+	while (db < ENV_DB_COUNT && memcmp(value.at, magics[db], 4) != 0)
+		db++;
+	if (db == ENV_DB_COUNT ||
+		read_part(value, db, (unsigned)get_le((const uint8_t *)value.at + 4, 2), read) != STATUS_OK)
+		return STATUS_NOT_FOUND;
+	bool is_unit = db != ENV_PAYLOAD;
+	if (is_unit && (read->count == 0 || read->first_seq == 0 || read->first_seq > UINT64_MAX - read->count))
+		return STATUS_NOT_FOUND;
+	*part = (struct segment_part){
+		.db = db,
+		.has_key = is_unit,
+		.unit = {read->first_seq, read->count},
+		.number = read->number,
+		.parts = read->parts,
+		.bytes_whole = read->bytes_whole,
+		.recv_time = read->recv_time,
+		.bytes = read->bytes,
+	};
+	*len = SEGMENT_PART_HEADER_BYTES + read->bytes.len;
+	return STATUS_OK;
+}
+
+enum status segment_parse_header(struct text header, struct segment_part *part, size_t *len)
+{
+	struct part read;
+	struct text longest = {header.at, SEGMENT_PART_HEADER_BYTES + (size_t)SEGMENT_PART_BYTES_MAX};
+	if (header.len < SEGMENT_PART_HEADER_BYTES)
+		return STATUS_NOT_FOUND;
+	enum status status = parse_alone(longest, &read, part, len);
+	part->bytes = (struct text){NULL, 0};
+	return status;
+}
+
+enum status segment_parse_alone(struct text value, const uint8_t digest[32], struct segment_part *part, size_t *len)
+{
+	struct part read;
+	enum status status = parse_alone(value, &read, part, len);
+	if (status != STATUS_OK || (part->db == ENV_PAYLOAD && digest == NULL))
+		return status;
+	read.seed = seed_of(part->db, digest);
+	return part_is_whole(&read) ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
 static enum status get_parts(struct env_txn *txn, enum env_db db, uint8_t *key, size_t key_len,

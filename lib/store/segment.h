@@ -42,7 +42,7 @@
  * Identity                               Head
  * OFFSET SIZE MEANING                    OFFSET SIZE MEANING
  *      0    4 format version                  0    4 format version
- *      4    4 0                               4    4 1: sealed, nothing will be written any more
+ *      4    4 0                               4    4 1: sealed, nothing will be written any more; 2: salvaged
  *      8   16 store id, hex digits            8    8 number of the commit that wrote it
  *     24   16 key of the filters             16    8 first seq of the segment
  *     40    8 made at, ns                    24    8 next seq
@@ -54,6 +54,9 @@
  *                                           104    8 recv_time of the newest event (carried from the segment before)
  *                                           112    8 recv_time of the first tail chunk (0: no tail)
  *                                           120    8 XXH3-64 of bytes 0..119
+ *
+ * A salvaged segment lacks events: those between its first and its next one that are in no unit were lost before it was
+ * made.  Of any other segment they are damage.
  *
  * State
  * OFFSET SIZE MEANING
@@ -87,7 +90,7 @@ struct segment_identity {
 };
 
 struct segment_head {
-	bool sealed;
+	bool sealed, salvaged;
 	uint64_t commit; /* that wrote it: LMDB's number of the transaction */
 	uint64_t first_seq, next_seq, tail_first_seq;
 	uint64_t tail_chunks;
@@ -138,15 +141,27 @@ enum status segment_parse_state(struct text key, struct text value, struct segme
 void segment_carry_state(struct env_txn *from, struct env_txn *to);
 
 struct segment_part {
+	enum env_db db;
 	bool has_key; /* the key is one: unit (not of a payload) and number are known, even if the part is damaged */
 	struct segment_unit unit;
 	unsigned number, parts;
 	uint64_t bytes_whole;
+	int64_t recv_time;
 	struct text bytes;
 };
 /* STATUS_OK: the part is whole: its header fits its key, and its bytes their checksum. */
 enum status segment_parse_part(
 	enum env_db db, struct text key, struct text value, struct segment_part *part) MUST_CHECK;
+
+/*
+ * A part without its key, somewhere in a file.  Only its header is read (header: at least that), and nothing in it has been
+ * checked: what it belongs to is known for sure only when the whole value says the same.  *len: of header and bytes.
+ * STATUS_NOT_FOUND: there is none.
+ */
+enum status segment_parse_header(struct text header, struct segment_part *part, size_t *len) MUST_CHECK;
+/* The same with its bytes; digest: of a payload, which proves that it is its own; NULL: that is not known. */
+enum status segment_parse_alone(
+	struct text value, const uint8_t digest[32], struct segment_part *part, size_t *len) MUST_CHECK;
 
 /* db: ENV_TAIL, ENV_BLOCK or ENV_SUMMARY; units ascend. */
 void segment_put_unit(

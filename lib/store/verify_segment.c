@@ -118,6 +118,12 @@ static void end_value(struct check *check, enum env_db db)
 	series->is_open = false;
 }
 
+static const char *missing(const struct check *check)
+{
+	return check->found.head.salvaged ? "these events were lost before the store was salvaged"
+					  : "these events are not there";
+}
+
 /* The unit that a database begins with, or that follows the one before. */
 static enum status begin_unit(struct check *check, enum env_db db, struct segment_unit unit, uint64_t page)
 {
@@ -137,7 +143,7 @@ static enum status begin_unit(struct check *check, enum env_db db, struct segmen
 		return STATUS_OK;
 	}
 	if (check->found.has_head && unit.first_seq > series->next_seq)
-		tell(check, 0, series->next_seq, unit.first_seq - 1, "these events are not there");
+		tell(check, 0, series->next_seq, unit.first_seq - 1, "%s", missing(check));
 	if (series->count > 0 && unit.first_seq < series->next_seq)
 		tell(check, page, unit.first_seq, last_of(unit), "%s: it overlaps the one before", value_names[db]);
 	series->next_seq = unit.first_seq + unit.count;
@@ -193,9 +199,11 @@ static enum status see_part(struct check *check, enum env_db db, struct text key
 	return status;
 }
 
-static enum status see_value(void *context, enum env_db db, struct text key, struct text value, uint64_t page)
+static enum status see_value(
+	void *context, enum env_db db, struct text key, struct text value, struct pages_place place)
 {
-	return db == ENV_META ? see_record(context, key, value, page) : see_part(context, db, key, value, page);
+	return db == ENV_META ? see_record(context, key, value, place.page)
+			      : see_part(context, db, key, value, place.page);
 }
 
 /* --- the whole segment --- */
@@ -249,10 +257,9 @@ static void end_segment(struct check *check, uint64_t first_seq)
 		tell(check, 0, 0, 0, "its name says that it begins with event %" PRIu64 ", and its head with %" PRIu64,
 			first_seq, head->first_seq);
 	if (check->series[ENV_BLOCK].next_seq < head->tail_first_seq)
-		tell(check, 0, check->series[ENV_BLOCK].next_seq, head->tail_first_seq - 1,
-			"these events are not there");
+		tell(check, 0, check->series[ENV_BLOCK].next_seq, head->tail_first_seq - 1, "%s", missing(check));
 	if (check->series[ENV_TAIL].next_seq < head->next_seq)
-		tell(check, 0, check->series[ENV_TAIL].next_seq, head->next_seq - 1, "these events are not there");
+		tell(check, 0, check->series[ENV_TAIL].next_seq, head->next_seq - 1, "%s", missing(check));
 	if (found->faults == 0)
 		compare_head(check);
 }
@@ -278,7 +285,9 @@ static enum status check_once(struct check *check, const char *path)
 	struct env_hold *hold = NULL;
 	struct pages_found pages;
 	uint64_t txnid = 0;
-	bool held = has_lock_file(path) && env_hold(&hold, path, &txnid) == STATUS_OK;
+	/* Also to hold a file, LMDB has to believe its meta pages. */
+	bool held = has_lock_file(path) && pages_newest(path, &txnid) == STATUS_OK &&
+		    env_hold(&hold, path, &txnid) == STATUS_OK;
 	begin_check(check);
 	enum status status = pages_walk(path, held ? txnid : 0, &visitor, &pages);
 	if (status == STATUS_DAMAGED) /* which was told */

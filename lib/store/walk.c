@@ -54,6 +54,8 @@ static bool is_missing(const struct reader_segment *segment, const struct walk *
 	const struct segment_unit *found, struct store_unit *missing)
 {
 	const struct segment_head *head = &segment->head;
+	if (head->salvaged) /* then it is known what it lacks */
+		return false;
 	uint64_t first = walk->seq > head->first_seq ? walk->seq : head->first_seq;
 	uint64_t last = walk->seq < head->next_seq ? walk->seq : head->next_seq - 1;
 	uint64_t end = head->next_seq;
