@@ -168,7 +168,7 @@ enum status rows_append_block(struct rows *rows, struct block *block) MUST_CHECK
 struct time_range {
 	int64_t first, last; /* ns, both inclusive */
 };
-/* A value of a field, and how many of the block's events have it. */
+/* A value of a field, and how many of the block's events have it.  A number and a text that look alike are two. */
 struct summary_value {
 	struct text text;
 	uint32_t rows;

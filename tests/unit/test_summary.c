@@ -350,11 +350,14 @@ static void values_tell_how_many_events_have_them(void **state)
 		bool complete = false;
 		size_t count = summary_values(stage.summary, field, &values, &complete);
 		for (size_t k = 0; k < count; k++) {
+			uint32_t told = 0; /* a number and a text that look alike are two values */
 			uint32_t rows = 0;
+			for (size_t other = 0; other < count; other++)
+				told += text_equal(values[other].text, values[k].text) ? values[other].rows : 0;
 			for (size_t i = 0; i < stage.count; i++)
 				rows += event_has(stage.events[i], field) &&
 					text_equal(event_text(stage.events[i], field), values[k].text);
-			assert_int_equal(values[k].rows, rows);
+			assert_int_equal(told, rows);
 		}
 	}
 	stage_close(&stage);
