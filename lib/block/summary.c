@@ -518,6 +518,15 @@ static bool ask_filter(const struct summary *summary, unsigned field, struct tex
 	return false;
 }
 
+/* Whether each event was sent with a tenant: then it is of no other. */
+static bool all_sent_tenant(const struct summary *summary, const struct set *sent)
+{
+	uint32_t rows = 0;
+	for (size_t i = 0; sent && i < sent->count; i++)
+		rows += sent->values[i].text.len > 0 ? sent->values[i].rows : 0;
+	return rows == summary->header.rows;
+}
+
 /* Without a tenant the filter is asked for each one the block has, where those are few and known. */
 static bool ask_any(struct summary *summary, unsigned field, struct text text, struct text tenant)
 {
@@ -534,9 +543,10 @@ static bool ask_any(struct summary *summary, unsigned field, struct text text, s
 			return true;
 		known += sets[i]->count;
 	}
-	if (known > TENANTS_ASKED_MAX || ask_filter(summary, field, text, TEXT("")))
+	bool all_sent = all_sent_tenant(summary, sets[0]);
+	if (known > TENANTS_ASKED_MAX || (!all_sent && ask_filter(summary, field, text, TEXT(""))))
 		return true;
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < (all_sent ? 1 : 2); i++)
 		for (size_t k = 0; sets[i] && k < sets[i]->count; k++)
 			if (ask_filter(summary, field, text, sets[i]->values[k].text))
 				return true;
