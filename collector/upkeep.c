@@ -6,6 +6,8 @@
 #define CLOCK_STEP_MIN   (2 * NS_PER_S)
 #define LOSS_WINDOW      (10 * NS_PER_S)
 #define PRUNE_INTERVAL   (60 * NS_PER_S)
+#define PRUNE_RETRY      (NS_PER_S)
+#define PRUNE_PATIENCE   (10 * 60 * NS_PER_S)
 #define FIGURES_INTERVAL (10 * NS_PER_S)
 #define LEAP_MIN         (3600 * NS_PER_S)
 #define LEAP_AT_START    (7 * NS_PER_DAY)
@@ -161,13 +163,19 @@ void upkeep_note_conflicts(struct conflicts *conflicts, struct ledger *ledger)
 void upkeep_prune(struct upkeep *upkeep, struct store *store, const struct writer_limits *limits, struct ledger *ledger)
 {
 	int64_t now = timestamp_elapsed();
-	if (upkeep->pruned_at != 0 && now - upkeep->pruned_at < PRUNE_INTERVAL)
+	int64_t interval = upkeep->prune_waits_since ? PRUNE_RETRY : PRUNE_INTERVAL;
+	if (upkeep->pruned_at != 0 && now - upkeep->pruned_at < interval)
 		return;
 	upkeep->pruned_at = now;
 	store_check_readers(store);
 	struct store_prune_result result = {0};
 	int64_t oldest = now < upkeep->age_held_until ? INT64_MIN : timestamp_now() - limits->retention_age_ns;
-	enum status status = store_prune(store, oldest, limits->retention_bytes, &result);
+	bool read_too = upkeep->prune_waits_since && now - upkeep->prune_waits_since >= PRUNE_PATIENCE;
+	enum status status = store_prune(store, oldest, limits->retention_bytes, read_too, &result);
+	if (!result.read)
+		upkeep->prune_waits_since = 0;
+	else if (upkeep->prune_waits_since == 0 || result.segments > 0)
+		upkeep->prune_waits_since = now;
 	if (status != STATUS_OK)
 		log_line(LOG_LEVEL_ERROR, "removing old segments failed", "reason", status_text(status), NULL);
 	if (result.segments == 0)

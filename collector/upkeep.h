@@ -16,6 +16,7 @@ struct upkeep {
 	int64_t rejected_since[SOURCE_COUNT][REASON_COUNT]; /* elapsed ns; 0: nothing to note */
 	int64_t dropped_since[SOURCE_COUNT][REASON_COUNT];
 	int64_t pruned_at, figures_at; /* elapsed ns */
+	int64_t prune_waits_since;     /* elapsed ns: for readers of the oldest segment; 0: for none */
 	int64_t age_held_until;        /* elapsed ns: until then nothing is removed for its age; 0: not held */
 };
 
@@ -31,7 +32,10 @@ void upkeep_check_clock(struct upkeep *upkeep, struct ledger *ledger);
 void upkeep_note_losses(struct upkeep *upkeep, struct counters *counters, struct ledger *ledger, bool at_once);
 /* Notes events of ids used twice, and forgets them. */
 void upkeep_note_conflicts(struct conflicts *conflicts, struct ledger *ledger);
-/* Each minute: removes old segments, and notes it; frees the slots of readers that died. */
+/*
+ * Each minute: removes old segments, and notes it; frees the slots of readers that died.  One that is read is tried again
+ * each second, and after ten minutes removed all the same.
+ */
 void upkeep_prune(
 	struct upkeep *upkeep, struct store *store, const struct writer_limits *limits, struct ledger *ledger);
 /* Each 10 s: looks at the store's size. */

@@ -74,11 +74,13 @@ struct store_prune_result {
 	unsigned segments;
 	uint64_t events, bytes, first_seq, last_seq;
 	int64_t last_recv_time;
+	bool read; /* the next one would have been removed, but somebody reads it */
 };
 /* Unlinks sealed segments whose newest event is older than recv_time_min, and the oldest ones beyond bytes_max (0: no
- * limit); never the active one, nor one a reader holds.  *result is what was removed, also before a failure. */
-enum status store_prune(
-	struct store *store, int64_t recv_time_min, uint64_t bytes_max, struct store_prune_result *result) MUST_CHECK;
+ * limit); never the active one, and one a reader holds only with read_too: who has it open reads on, nobody else finds it.
+ * *result is what was removed, also before a failure. */
+enum status store_prune(struct store *store, int64_t recv_time_min, uint64_t bytes_max, bool read_too,
+	struct store_prune_result *result) MUST_CHECK;
 
 /* The oldest unsealed chunks for the sealer: how much there is.  Writer thread. */
 struct store_tail_info {

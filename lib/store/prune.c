@@ -2,7 +2,9 @@
  * Retention: whole sealed segments are unlinked, oldest first.
  *
  * Whoever has a segment open, in this process or another, holds a shared flock on its data file (see env.h); one that
- * cannot be locked exclusively is being read, and pruning stops there, so that the oldest event only moves forward.
+ * cannot be locked exclusively is being read, and pruning stops there, so that the oldest event only moves forward.  A
+ * store that somebody always reads must not grow for ever: whoever decides that it waited long enough has it unlinked all
+ * the same.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +23,7 @@ static uint64_t disk_bytes(const struct store *store, uint64_t first_seq)
 }
 
 /* STATUS_BUSY: somebody reads it. */
-static enum status remove_segment(struct store *store, uint64_t first_seq)
+static enum status remove_segment(struct store *store, uint64_t first_seq, bool read_too)
 {
 	char name[SEGMENT_NAME_BYTES], lock_name[SEGMENT_NAME_BYTES + 8], path[PATH_MAX];
 	segment_name(first_seq, name);
@@ -32,7 +34,7 @@ static enum status remove_segment(struct store *store, uint64_t first_seq)
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? STATUS_OK : files_status(errno);
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+	if (!read_too && flock(fd, LOCK_EX | LOCK_NB) != 0)
 		status = errno == EWOULDBLOCK ? STATUS_BUSY : files_status(errno);
 	else if (unlink(path) != 0)
 		status = files_status(errno);
@@ -40,8 +42,8 @@ static enum status remove_segment(struct store *store, uint64_t first_seq)
 	return status == STATUS_OK ? files_remove(store->dir, lock_name) : status;
 }
 
-enum status store_prune(
-	struct store *store, int64_t recv_time_min, uint64_t bytes_max, struct store_prune_result *result)
+enum status store_prune(struct store *store, int64_t recv_time_min, uint64_t bytes_max, bool read_too,
+	struct store_prune_result *result)
 {
 	struct store_prune_result done = {0};
 	enum status status = STATUS_OK;
@@ -55,7 +57,7 @@ enum status store_prune(
 		if (!too_old && (bytes_max == 0 || total <= bytes_max))
 			break;
 		uint64_t bytes = disk_bytes(store, oldest->first_seq);
-		status = remove_segment(store, oldest->first_seq);
+		status = remove_segment(store, oldest->first_seq, read_too);
 		if (status != STATUS_OK)
 			break;
 		if (done.segments++ == 0)
@@ -66,15 +68,16 @@ enum status store_prune(
 		done.last_recv_time = oldest->last_recv_time;
 		total -= bytes;
 	}
+	done.read = status == STATUS_BUSY;
+	if (done.read)
+		status = STATUS_OK;
 	if (removed > 0) {
 		store->sealed_count -= removed;
 		memmove(store->sealed, store->sealed + removed, store->sealed_count * sizeof(*store->sealed));
 		enum status sync = files_sync_directory(store->dir);
-		if (status == STATUS_OK || status == STATUS_BUSY)
+		if (status == STATUS_OK)
 			status = sync;
 	}
-	if (status == STATUS_BUSY)
-		status = STATUS_OK;
 	*result = done;
 	return status;
 }

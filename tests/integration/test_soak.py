@@ -37,7 +37,7 @@ QUESTIONS = (
     "timeline?q=session:s7", "tools", "errors", "gaps", "search?q=%22needle%22&limit=5", "principals",
 )
 # With a heap for each thread, what is freed stays in many places, and grows for an hour without any leak.
-ONE_HEAP = ["env", "MALLOC_ARENA_MAX=1"]
+ONE_HEAP = ["env", "MALLOC_ARENA_MAX=1", "MALLOC_MMAP_THRESHOLD_=65536", "MALLOC_TRIM_THRESHOLD_=131072"]
 # What may come in the time that is looked at, whatever the load.
 MEMORY_GROWTH_MAX = 6 * MIB
 DESCRIPTORS_GROWTH_MAX = 5  # one lost by each reload, question or tail would make 90 and more

@@ -381,7 +381,7 @@ static void prune_all(struct store_dir *dir, int number)
 		add_seal_roll_prune(dir, 3);
 		return;
 	}
-	(void)(store_prune(dir->store, INT64_MAX, 0, &pruned) == STATUS_OK);
+	(void)(store_prune(dir->store, INT64_MAX, 0, false, &pruned) == STATUS_OK);
 }
 
 static void what_another_process_reads_is_not_pruned(void **state)

@@ -144,10 +144,10 @@ static void a_roll_stopped_anywhere_is_finished_at_open(void **state)
 		store_dir_attach(&at);
 		assert_int_equal(store_dir_walk(&at, 1), 15);
 		struct store_prune_result pruned;
-		assert_int_equal(store_prune(at.store, DAY_0 + 2, 0, &pruned), STATUS_OK);
+		assert_int_equal(store_prune(at.store, DAY_0 + 2, 0, false, &pruned), STATUS_OK);
 		assert_int_equal(pruned.segments, 0); /* the reader has it open */
 		store_reader_close(&at.reader);
-		assert_int_equal(store_prune(at.store, DAY_0 + 2, 0, &pruned), STATUS_OK);
+		assert_int_equal(store_prune(at.store, DAY_0 + 2, 0, false, &pruned), STATUS_OK);
 		assert_int_equal(pruned.segments, 1);
 		store_dir_finish(&at);
 	}
@@ -204,8 +204,9 @@ static void retention_removes_the_oldest_by_age_then_by_size(void **state)
 	assert_int_equal(store_dir_segments(dir), 6);
 	store_dir_attach(dir);
 	assert_int_equal(store_dir_walk(dir, 21), 30); /* holds the segments of day 2 and later */
-	assert_int_equal(store_prune(dir->store, DAY_0 + 10 * NS_PER_DAY, 0, &pruned), STATUS_OK);
+	assert_int_equal(store_prune(dir->store, DAY_0 + 10 * NS_PER_DAY, 0, false, &pruned), STATUS_OK);
 	assert_int_equal(pruned.segments, 2);
+	assert_true(pruned.read); /* day 2 */
 	assert_int_equal(pruned.events, 20);
 	assert_int_equal(pruned.first_seq, 1);
 	assert_int_equal(pruned.last_seq, 20);
@@ -219,16 +220,37 @@ static void retention_removes_the_oldest_by_age_then_by_size(void **state)
 	store_dir_renew(dir);
 	assert_int_equal(store_reader_first_seq(dir->reader), 21);
 	store_reader_close(&dir->reader);
-	assert_int_equal(store_prune(dir->store, DAY_0 + 3 * NS_PER_DAY, 0, &pruned), STATUS_OK);
+	assert_int_equal(store_prune(dir->store, DAY_0 + 3 * NS_PER_DAY, 0, false, &pruned), STATUS_OK);
 	assert_int_equal(pruned.segments, 1);
-	assert_int_equal(store_prune(dir->store, 0, 1, &pruned), STATUS_OK);
+	assert_int_equal(store_prune(dir->store, 0, 1, false, &pruned), STATUS_OK);
 	assert_int_equal(pruned.segments, 2); /* never the active one */
 	assert_int_equal(store_dir_segments(dir), 1);
-	assert_int_equal(store_prune(dir->store, 0, 1, &pruned), STATUS_OK);
+	assert_int_equal(store_prune(dir->store, 0, 1, false, &pruned), STATUS_OK);
 	assert_int_equal(pruned.segments, 0);
 	store_dir_attach(dir);
 	assert_int_equal(store_reader_first_seq(dir->reader), 51);
 	assert_int_equal(store_reader_next_seq(dir->reader), 51);
+}
+
+static void what_is_removed_while_it_is_read_can_be_read_on(void **state)
+{
+	struct store_dir *dir = *state;
+	struct store_prune_result pruned;
+	store_dir_open(dir);
+	for (int day = 0; day < 3; day++) {
+		fill(dir, DAY_0 + day * NS_PER_DAY);
+		store_dir_roll(dir);
+	}
+	store_dir_attach(dir);
+	assert_int_equal(store_dir_walk(dir, 1), 30);
+	assert_int_equal(store_prune(dir->store, DAY_0 + 2 * NS_PER_DAY, 0, true, &pruned), STATUS_OK);
+	assert_int_equal(pruned.segments, 2);
+	assert_false(pruned.read);
+	assert_int_equal(store_dir_segments(dir), 2);
+	assert_int_equal(store_dir_walk(dir, 1), 30);
+	store_reader_close(&dir->reader);
+	store_dir_attach(dir);
+	assert_int_equal(store_dir_walk(dir, 21), 10);
 }
 
 static void retention_knows_segments_of_before_a_restart(void **state)
@@ -242,7 +264,7 @@ static void retention_knows_segments_of_before_a_restart(void **state)
 	}
 	store_close(&dir->store, true);
 	store_dir_open(dir);
-	assert_int_equal(store_prune(dir->store, DAY_0 + NS_PER_DAY + 2, 0, &pruned), STATUS_OK);
+	assert_int_equal(store_prune(dir->store, DAY_0 + NS_PER_DAY + 2, 0, false, &pruned), STATUS_OK);
 	assert_int_equal(pruned.segments, 2);
 	assert_int_equal(pruned.last_seq, 20);
 }
@@ -327,6 +349,8 @@ int main(void)
 			store_dir_set_up, store_dir_tear_down),
 		cmocka_unit_test_setup_teardown(
 			retention_removes_the_oldest_by_age_then_by_size, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_is_removed_while_it_is_read_can_be_read_on, store_dir_set_up, store_dir_tear_down),
 		cmocka_unit_test_setup_teardown(
 			retention_knows_segments_of_before_a_restart, store_dir_set_up, store_dir_tear_down),
 		cmocka_unit_test_setup_teardown(

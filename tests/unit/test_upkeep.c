@@ -18,9 +18,9 @@
 
 enum { REQUEST_BYTES = 8000 };
 
-static _Atomic int64_t wall_clock_ahead_s;
+static _Atomic int64_t wall_clock_ahead_s, elapsed_ahead_s;
 
-/* Takes the place of libc's: the wall clock can be set, the others are as they are. */
+/* Takes the place of libc's: the wall clock and the one that never steps can be set. */
 int stepped_clock_gettime(clockid_t clock, struct timespec *time) __asm__("clock_gettime");
 
 int stepped_clock_gettime(clockid_t clock, struct timespec *time)
@@ -28,6 +28,8 @@ int stepped_clock_gettime(clockid_t clock, struct timespec *time)
 	int code = (int)syscall(SYS_clock_gettime, clock, time);
 	if (code == 0 && clock == CLOCK_REALTIME)
 		time->tv_sec += (time_t)atomic_load(&wall_clock_ahead_s);
+	if (code == 0 && clock == CLOCK_MONOTONIC)
+		time->tv_sec += (time_t)atomic_load(&elapsed_ahead_s);
 	return code;
 }
 
@@ -39,6 +41,7 @@ static void step_wall_clock(int64_t seconds)
 static int setup(void **state)
 {
 	atomic_store(&wall_clock_ahead_s, 0);
+	atomic_store(&elapsed_ahead_s, 0);
 	return fixture_set_up(state);
 }
 
@@ -187,6 +190,38 @@ static void test_retention_by_age_removes_whole_days_and_is_on_record(void **sta
 		noted(fixture, "prune", "first_seq") + noted(fixture, "prune", "events"));
 }
 
+static void test_readers_hold_retention_up_for_a_while_but_not_for_ever(void **state)
+{
+	struct fixture *fixture = *state;
+	struct store_reader *reader = NULL;
+	struct store_unit unit;
+	struct error error;
+	for (unsigned day = 0; day < 3; day++) {
+		fixture_start(fixture);
+		assert_int_equal(submit_large(fixture, day == 0 ? "a" : day == 1 ? "b" : "c", 10).accepted, 10);
+		fixture_stop(fixture);
+		step_wall_clock(86400);
+	}
+	fixture->conf.store_retention_bytes = figures_of(fixture).file_bytes + 1024 * 1024;
+	fixture_start(fixture);
+	assert_int_equal(store_reader_attach(&reader, fixture->core.store, &error), STATUS_OK);
+	assert_int_equal(store_reader_unit(reader, 1, false, &unit, &error), STATUS_OK);
+	assert_int_equal(submit_large(fixture, "d", 400).accepted, 400);
+	for (unsigned i = 0; fixture_count_notes(fixture, "prune") == 0; i++) {
+		char prefix[32];
+		atomic_fetch_add(&elapsed_ahead_s, 60);
+		(void)snprintf(prefix, sizeof(prefix), "e%u", i);
+		assert_int_equal(submit_large(fixture, prefix, 1).accepted, 1);
+	}
+	assert_true(atomic_load(&elapsed_ahead_s) >= 10 * 60);
+	assert_int_equal(store_reader_unit(reader, 1, false, &unit, &error), STATUS_OK);
+	assert_int_equal(unit.first_seq, 1);
+	store_reader_close(&reader);
+	fixture_stop(fixture);
+	assert_int_equal(noted(fixture, "prune", "segments"), 3);
+	assert_int_equal(noted(fixture, "prune", "first_seq"), 1);
+}
+
 static void test_a_start_with_a_clock_far_ahead_removes_nothing_for_its_age(void **state)
 {
 	struct fixture *fixture = *state;
@@ -272,6 +307,7 @@ int main(void)
 		CASE(test_receive_time_does_not_step_back_with_the_clock),
 		CASE(test_a_new_day_begins_a_segment_and_finds_the_old_ones_ids),
 		CASE(test_retention_by_age_removes_whole_days_and_is_on_record),
+		CASE(test_readers_hold_retention_up_for_a_while_but_not_for_ever),
 		CASE(test_a_start_with_a_clock_far_ahead_removes_nothing_for_its_age),
 		CASE(test_a_leap_of_the_clock_holds_ages_until_it_leaps_back),
 		CASE(test_retention_by_size_keeps_the_newest_segments),

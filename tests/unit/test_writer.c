@@ -341,7 +341,7 @@ static void test_what_was_removed_without_a_note_is_told_by_the_next_start(void 
 	struct store_options options = {.segment_bytes_max = 512 * 1024, .map_bytes = (uint64_t)256 << 20};
 	struct store_prune_result pruned;
 	assert_int_equal(store_open(&store, fixture->dir, &options, &error), STATUS_OK);
-	assert_int_equal(store_prune(store, INT64_MAX, 0, &pruned), STATUS_OK);
+	assert_int_equal(store_prune(store, INT64_MAX, 0, false, &pruned), STATUS_OK);
 	store_close(&store, true);
 	assert_true(pruned.segments > 0);
 	assert_int_equal(fixture_count_notes(fixture, "prune"), 0);
