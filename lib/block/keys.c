@@ -100,8 +100,14 @@ struct visit {
 static void add_words(struct keys *keys, uint64_t seed, struct text text)
 {
 	struct text word;
-	for (size_t at = 0; word_next(text, &at, &word);)
+	for (size_t at = 0; word_next(text, &at, &word);) {
+		uint64_t packed = word_packed(word);
+		struct recent_word *recent = &keys->words[word_slot(packed, KEYS_WORD_BITS)];
+		if (packed && recent->packed == packed && recent->seed == seed)
+			continue;
+		*recent = (struct recent_word){packed, seed};
 		add_key(keys, word_key(seed, word));
+	}
 }
 
 /* Whether a text's backslashes are escapes that can be decoded; rows may come from a damaged tail. */

@@ -4,7 +4,13 @@
 
 #include "rows.h"
 
-enum { KEYS_RECENT = 2048 };
+enum { KEYS_RECENT = 2048, KEYS_WORD_BITS = 10 };
+
+/* A short word whose key was added lately. */
+struct recent_word {
+	uint64_t packed; /* word_packed; 0: none */
+	uint64_t seed;   /* of the tenant */
+};
 
 struct keys {
 	uint64_t *at; /* owned; not yet unique */
@@ -12,6 +18,7 @@ struct keys {
 	size_t count;
 	bool failed; /* no memory */
 	uint64_t recent[KEYS_RECENT];
+	struct recent_word words[1 << KEYS_WORD_BITS];
 };
 
 /* The tenant of each row: FIELD_TENANT, else FIELD_INGEST_TENANT, else the empty one. */

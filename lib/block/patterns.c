@@ -47,6 +47,21 @@ bool pattern_number(struct text word, int64_t *number)
 	return true;
 }
 
+/* The code of a word; most are short, and were met lately. */
+static inline bool word_code(struct patterns *patterns, struct text word, uint32_t *code)
+{
+	uint64_t packed = word_packed(word);
+	struct known_word *known = &patterns->known[word_slot(packed, PATTERNS_WORD_BITS)];
+	if (packed && known->packed == packed) {
+		*code = known->code;
+		return true;
+	}
+	if (!texts_code(&patterns->words, word, code))
+		return false;
+	*known = (struct known_word){packed, *code};
+	return true;
+}
+
 static bool add_word(struct patterns *patterns, struct text word, char *hole)
 {
 	int64_t number = 0;
@@ -59,7 +74,7 @@ static bool add_word(struct patterns *patterns, struct text word, char *hole)
 		return true;
 	}
 	*hole = PATTERN_WORD;
-	if (!texts_code(&patterns->words, word, &code) ||
+	if (!word_code(patterns, word, &code) ||
 		!array_need(&patterns->word_codes, &patterns->word_codes_capacity, patterns->word_count + 1))
 		return false;
 	patterns->word_codes[patterns->word_count++] = code;

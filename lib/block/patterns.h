@@ -8,6 +8,13 @@
 
 enum { PATTERN_WORD = 1, PATTERN_NUMBER = 2 };
 
+enum { PATTERNS_WORD_BITS = 9 };
+
+struct known_word {
+	uint64_t packed; /* word_packed; 0: none */
+	uint32_t code;   /* in words */
+};
+
 struct patterns {
 	struct texts patterns; /* entry = pattern */
 	struct texts words;    /* entry = word */
@@ -21,6 +28,7 @@ struct patterns {
 	size_t number_count;
 	uint32_t count; /* texts */
 	struct buf scratch;
+	struct known_word known[1 << PATTERNS_WORD_BITS];
 };
 
 /*

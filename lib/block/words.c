@@ -29,26 +29,12 @@ static uint64_t lower_eight(uint64_t bytes)
 	return bytes | ((from_a & ~past_z & ~bytes & EACH_BYTE(0x80)) >> 2);
 }
 
-/* Up to seven bytes, the first one lowest. */
-static uint64_t load_few(const char *from, size_t len)
-{
-	const uint8_t *at = (const uint8_t *)from;
-	uint32_t half[2];
-	if (len < sizeof(half[0]))
-		return len == 0 ? 0
-				: (uint64_t)at[0] | (uint64_t)at[len / 2] << 8 * (len / 2) |
-					  (uint64_t)at[len - 1] << 8 * (len - 1);
-	memcpy(&half[0], from, sizeof(half[0]));
-	memcpy(&half[1], from + len - sizeof(half[1]), sizeof(half[1]));
-	return half[0] | (uint64_t)half[1] << 8 * (len - sizeof(half[1]));
-}
-
 /* to: at least eight bytes, even where there are fewer. */
 static void lower(const char *from, size_t len, char *to)
 {
 	uint64_t bytes = 0;
 	if (len < sizeof(bytes)) {
-		bytes = lower_eight(load_few(from, len));
+		bytes = lower_eight(word_packed((struct text){from, len}));
 		memcpy(to, &bytes, sizeof(bytes));
 		return;
 	}
