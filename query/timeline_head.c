@@ -91,7 +91,7 @@ static bool all_verified(const struct unit *unit)
 
 static void put_who(struct output *out, const struct unit *unit)
 {
-	struct text names[SHOWN_NAMES_MAX];
+	struct text names[SHOWN_NAMES_MAX] = {{NULL, 0}};
 	size_t start = out->text.len;
 	put_label(out, "Who");
 	size_t label = out->text.len;

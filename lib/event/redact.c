@@ -56,7 +56,7 @@ static void normalise(const char *from, size_t len, char *to)
 
 bool redact_member(struct text name, bool in_auth_event, enum redact_rule *rule)
 {
-	char plain[NAME_MAX_BYTES];
+	char plain[NAME_MAX_BYTES + 1];
 	if (name.len > MCP_PARAM_LEN && (name.at[0] | 0x20) == 'm') {
 		normalise(name.at, MCP_PARAM_LEN, plain);
 		if (memcmp(plain, "mcp_param_", MCP_PARAM_LEN) == 0) {

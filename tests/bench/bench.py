@@ -70,7 +70,8 @@ def parse():
     parser.add_argument("--set", action="append", default=[], metavar="MCPLEDGER_X=Y", help="a setting of the daemon")
     parser.add_argument("--folder", type=Path, default=CACHE, help="of corpora and stores (.cache/bench)")
     parser.add_argument("--keep", action="store_true", help="keep the stores of single rows, too")
-    parser.add_argument("--build", type=Path, default=ROOT / "build")
+    parser.add_argument("--build", type=Path, default=ROOT / "build-profiled",
+                        help="the programs to measure (those of `./dev build --profiled`)")
     parser.add_argument("--json", type=Path, help="where the figures go (table.json in that folder)")
     options = parser.parse_args()
     options.folder = options.folder.resolve()
