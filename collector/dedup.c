@@ -232,11 +232,24 @@ static void begin_slice(struct dedup *dedup)
 		drop_oldest(dedup);
 }
 
+static uintptr_t first_huge_page(const void *table)
+{
+	return ((uintptr_t)table + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
+}
+
+/* Has a table that is still empty begin with huge pages.  Where it may not, they are made later, or never. */
+static void begin_huge(void *table, size_t bytes)
+{
+	uintptr_t first = first_huge_page(table);
+	uintptr_t end = ((uintptr_t)table + bytes) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
+	if (first < end)
+		(void)madvise((void *)first, end - first, MADV_HUGEPAGE);
+}
+
 /* Makes the huge page of that number of a table, if it lies within. */
 static void collapse(void *table, size_t bytes, size_t number)
 {
-	uintptr_t first = ((uintptr_t)table + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
-	uintptr_t at = first + number * HUGE_PAGE_BYTES;
+	uintptr_t at = first_huge_page(table) + number * HUGE_PAGE_BYTES;
 	if (at + HUGE_PAGE_BYTES <= (uintptr_t)table + bytes)
 		(void)madvise((void *)at, HUGE_PAGE_BYTES, MADV_COLLAPSE);
 }
@@ -251,13 +264,18 @@ static void count_slot(struct dedup *dedup)
 	dedup->huge_pages++;
 }
 
-/* Puts an entry into the first slot on its way that is free or belongs to a slice that has gone. */
+/*
+ * Puts an entry into the first slot on its way that is free or belongs to a slice that has gone.  Once the sweep is
+ * through there are none of these, and the infos of others need not be looked at.
+ */
 static bool place(struct dedup *dedup, uint64_t fingerprint, uint64_t info)
 {
 	unsigned same = 0;
 	uint64_t reusable = UINT64_MAX;
 	uint64_t slot = home_of(dedup, fingerprint);
 	for (; dedup->fingerprints[slot] != 0; slot = next_slot(dedup, slot)) {
+		if (dedup->sweep_left == 0 && dedup->fingerprints[slot] != fingerprint)
+			continue;
 		bool alive = is_alive(dedup, read_info(dedup, slot));
 		if (!alive && reusable == UINT64_MAX)
 			reusable = slot;
@@ -305,6 +323,14 @@ void dedup_remove(struct dedup *dedup, uint64_t fingerprint, struct dedup_proof 
 		free_slot(dedup, slot);
 		return;
 	}
+}
+
+void dedup_expect(struct dedup *dedup, uint64_t ids)
+{
+	if (ids < dedup->slots / 4)
+		return;
+	begin_huge(dedup->fingerprints, dedup->slots * sizeof(*dedup->fingerprints));
+	begin_huge(dedup->infos, dedup->slots * sizeof(*dedup->infos));
 }
 
 bool dedup_load(struct dedup *dedup, uint64_t fingerprint, uint64_t seq, int64_t recv_time, int64_t now)

@@ -43,6 +43,8 @@ void dedup_remove(struct dedup *dedup, uint64_t fingerprint, struct dedup_proof 
 /* Lets go of what is older than age_max. */
 void dedup_expire(struct dedup *dedup, int64_t now);
 
+/* Prepares an empty window for so many. */
+void dedup_expect(struct dedup *dedup, uint64_t ids);
 /*
  * Fills an empty window from the store: newest events first, until it returns false (the window is full, or recv_time is
  * too old); then dedup_add may begin.

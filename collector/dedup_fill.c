@@ -2,6 +2,8 @@
 #include "timestamp.h"
 #include "writer.h"
 
+enum { ARRIVALS_MAX = 64 };
+
 struct filler {
 	struct dedup *dedup;
 	const struct identity *identity;
@@ -27,6 +29,22 @@ static struct text text_at(const struct key_column *column, uint32_t row)
 	return code ? column->column.entries[code] : (struct text){NULL, 0};
 }
 
+/* Entries on their way into the window: its lines are loaded while the fingerprints of others are made. */
+struct arrivals {
+	uint64_t fingerprints[ARRIVALS_MAX], seqs[ARRIVALS_MAX];
+	size_t count;
+};
+
+static enum status load_arrivals(const struct filler *filler, struct arrivals *arrivals, int64_t recv_time)
+{
+	enum status status = STATUS_OK;
+	for (size_t i = 0; i < arrivals->count && status == STATUS_OK; i++)
+		if (!dedup_load(filler->dedup, arrivals->fingerprints[i], arrivals->seqs[i], recv_time, filler->now))
+			status = STATUS_LIMIT;
+	arrivals->count = 0;
+	return status;
+}
+
 /* STATUS_LIMIT: the window is full, or what follows is too old. */
 static enum status fill_from_block(const struct filler *filler, struct block *block, int64_t recv_time)
 {
@@ -35,6 +53,7 @@ static enum status fill_from_block(const struct filler *filler, struct block *bl
 	struct key_column emitter;
 	struct key_column id;
 	struct key_column stage;
+	struct arrivals arrivals = {.count = 0};
 	enum status status = read_column(block, FIELD_ID, &id);
 	if (status == STATUS_OK)
 		status = read_column(block, FIELD_TENANT, &named);
@@ -51,10 +70,15 @@ static enum status fill_from_block(const struct filler *filler, struct block *bl
 		struct identity_key key = {tenant, text_at(&emitter, row), text_at(&id, row), text_at(&stage, row)};
 		uint64_t fingerprint = identity_fingerprint(filler->identity, &key);
 		uint64_t seq = block_first_seq(block) + row;
-		if (fingerprint && !dedup_load(filler->dedup, fingerprint, seq, recv_time, filler->now))
-			status = STATUS_LIMIT;
+		if (fingerprint == 0)
+			continue;
+		dedup_prefetch(filler->dedup, fingerprint);
+		arrivals.fingerprints[arrivals.count] = fingerprint;
+		arrivals.seqs[arrivals.count++] = seq;
+		if (arrivals.count == ARRIVALS_MAX)
+			status = load_arrivals(filler, &arrivals, recv_time);
 	}
-	return status;
+	return status == STATUS_OK ? load_arrivals(filler, &arrivals, recv_time) : status;
 }
 
 static enum status fill_from_sealed(const struct filler *filler, const struct store_unit *unit, struct error *error)
@@ -104,6 +128,8 @@ enum status dedup_fill(struct dedup *dedup, struct store *store, const struct id
 	struct store_reader *reader = NULL;
 	enum status status = store_reader_attach(&reader, store, error);
 	uint64_t next = status == STATUS_OK ? store_reader_next_seq(reader) : 0;
+	if (next > 1)
+		dedup_expect(dedup, next - store_reader_first_seq(reader));
 	while (status == STATUS_OK && next > 1) {
 		struct store_unit unit;
 		status = store_reader_unit(reader, next - 1, true, &unit, error);

@@ -23,6 +23,7 @@
 
 #include "arguments.h"
 #include "core.h"
+#include "heap.h"
 #include "http.h"
 #include "json.h"
 #include "log.h"
@@ -30,6 +31,8 @@
 #include "store_dir.h"
 #include "timestamp.h"
 #include "udp.h"
+
+enum { HEAP_KEPT_BYTES = 8 * 1024 * 1024 }; /* of each of its few arenas */
 
 struct daemon {
 	struct arguments arguments;
@@ -393,6 +396,7 @@ int main(int argc, char **argv)
 	int code = arguments_parse(argc, argv, &daemon.arguments);
 	if (code >= 0)
 		return code;
+	heap_keep(HEAP_KEPT_BYTES);
 	harden();
 	block_signals();
 	log_start(LOG_LEVEL_INFO);

@@ -1,5 +1,4 @@
 #include <locale.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +9,12 @@
 #include "cli_checkpoint.h"
 #include "cli_help.h"
 #include "cli_stdout.h"
+#include "heap.h"
 #include "lanes.h"
 #include "printable.h"
 #include "priority.h"
+
+enum { HEAP_KEPT_BYTES = 64 * 1024 * 1024 };
 
 static const struct {
 	const char *name;
@@ -69,14 +71,6 @@ static struct text join_words(const struct options *options, struct arena *arena
 	struct text copy = arena_copy(arena, buf_text(&text));
 	buf_finish(&text);
 	return copy;
-}
-
-/* Each block takes a few megabytes and gives them back: keep them, so that the kernel need not clear them each time. */
-static void keep_freed_memory(void)
-{
-	enum { KEPT_BYTES_MAX = 64 * 1024 * 1024 };
-	(void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES_MAX);
-	(void)mallopt(M_MMAP_THRESHOLD, KEPT_BYTES_MAX / 2);
 }
 
 static void tell(struct cli *cli)
@@ -146,7 +140,7 @@ int main(int argc, char **argv)
 	struct options options;
 	struct error error;
 	(void)signal(SIGPIPE, SIG_IGN);
-	keep_freed_memory();
+	heap_keep(HEAP_KEPT_BYTES);
 	static char version[] = "version";
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
 		argv[1] = version;
