@@ -106,14 +106,12 @@ static enum status read_head(struct reader_segment *segment)
 	return status;
 }
 
-/* Nothing else was seen of it since the last renew: what was given lies in copies. */
+/* What was given since the last renew may lie in its map, so that it stays open; renew closes what has failed. */
 static enum status unpark(struct store_reader *reader, struct reader_segment *segment, struct error *error)
 {
 	enum status status = env_renew(segment->txn);
 	if (status == STATUS_OK)
 		status = read_head(segment);
-	if (status != STATUS_OK)
-		reader_close_segment(reader, segment);
 	return status == STATUS_OK
 		       ? status
 		       : error_set(error, status, "%s/%s: %s", reader->dir, segment->name, status_text(status));

@@ -523,7 +523,8 @@ static enum status get_parts(struct env_txn *txn, enum env_db db, uint8_t *key, 
 		status = get_part(txn, db, key, key_len, 0, first);
 	if (status != STATUS_OK)
 		return status;
-	bool copy = reading.copy || first->parts > 1;
+	bool stays = reading.stays && first->bytes_whole >= SEGMENT_STAYS_BYTES_MIN;
+	bool copy = (reading.copy && !stays) || first->parts > 1;
 	char *to = copy ? arena_alloc(reading.arena, first->bytes_whole) : NULL;
 	if (copy && to == NULL)
 		return STATUS_NO_MEMORY;

@@ -169,13 +169,19 @@ void segment_put_unit(
 /* Finds the unit that holds seq; if none: the next one (forward) or the one before it (backward). */
 enum status segment_find_unit(
 	struct env_txn *txn, enum env_db db, uint64_t seq, bool backward, struct segment_unit *unit) MUST_CHECK;
+/*
+ * A value of so many bytes has pages of its own, whatever the page size: unlike what stands in a page of the tree, it lies
+ * where it is until it is deleted, which blocks and summaries never are.
+ */
+enum { SEGMENT_STAYS_BYTES_MIN = 64 * 1024 };
 /* Reads a unit.  check: also its checksum; copy: into the arena even if it is in one part. */
 struct segment_reading {
 	struct arena *arena;
 	struct buf
 		*fetched; /* first parts are read from the file into it (see env_read_value); NULL: through the map */
 	bool check, copy;
-	bool drop; /* the pages that were copied from; only in a read transaction, whose values lie in the map */
+	bool stays; /* what is long is not copied all the same: see SEGMENT_STAYS_BYTES_MIN */
+	bool drop;  /* the pages that were copied from; only in a read transaction, whose values lie in the map */
 };
 enum status segment_get_unit(struct env_txn *txn, enum env_db db, struct segment_unit unit,
 	struct segment_reading reading, struct segment_value *value) MUST_CHECK;

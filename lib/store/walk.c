@@ -113,15 +113,20 @@ static enum status read_unit(
 		return STATUS_OK;
 	/* Only the columns that are wanted should be read from disk; block_open and the columns have their own checks. */
 	reading.check = !sealed || segment->unlocked;
-	/* A segment that is written to gives copies: its snapshot may be parked while they are in use. */
+	/*
+	 * A segment that is written to gives copies of what its pages may be used anew for: its snapshot may be parked
+	 * while they are in use.
+	 */
 	reading.copy = reading.drop = !segment->settled;
+	reading.stays = sealed && !segment->unlocked;
 	status = segment_get_unit(segment->txn, sealed ? ENV_BLOCK : ENV_TAIL, found, reading, &value);
 	if (status == STATUS_NOT_FOUND)
 		return STATUS_DAMAGED;
 	if (status != STATUS_OK)
 		return status;
 	unit->bytes = value.bytes;
-	if (sealed && !reading.copy && value.bytes.len <= SEGMENT_PART_BYTES_MAX)
+	bool copied = reading.copy && !(reading.stays && value.bytes.len >= SEGMENT_STAYS_BYTES_MIN);
+	if (sealed && !copied && value.bytes.len <= SEGMENT_PART_BYTES_MAX)
 		reader_note_mapped(reader, value.bytes);
 	return STATUS_OK;
 }

@@ -413,6 +413,36 @@ static void a_parked_reader_lets_pages_be_used_anew(void **state)
 	store_dir_finish(&other);
 }
 
+/* Long ones are not copied, short ones stand in pages of the tree that are used anew. */
+static void a_block_can_be_read_on_while_its_reader_is_parked(void **state)
+{
+	static const uint32_t counts[] = {20, 100, 2000, 4000};
+	struct store_dir *dir = *state;
+	struct buf bytes;
+	buf_init(&bytes, 1024 * 1024);
+	store_dir_open(dir);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+		struct store_unit unit;
+		uint64_t first_seq = store_next_seq(dir->store);
+		store_dir_add(dir, counts[i], DAY_0);
+		store_dir_seal(dir);
+		store_dir_attach(dir);
+		assert_int_equal(store_reader_unit(dir->reader, first_seq, false, &unit, &dir->error), STATUS_OK);
+		assert_true(unit.sealed);
+		assert_int_equal(unit.count, counts[i]);
+		buf_clear(&bytes);
+		buf_put(&bytes, unit.bytes.at, unit.bytes.len);
+		store_reader_park(dir->reader);
+		for (int round = 0; round < ROUNDS; round++) {
+			store_dir_add(dir, ROUND_EVENTS, DAY_0);
+			store_dir_seal(dir);
+		}
+		assert_true(text_equal(unit.bytes, buf_text(&bytes)));
+		store_reader_close(&dir->reader);
+	}
+	buf_finish(&bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -440,6 +470,8 @@ int main(void)
 			a_reader_on_another_thread_meets_every_event_once, store_dir_set_up, store_dir_tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_parked_reader_lets_pages_be_used_anew, store_dir_set_up, store_dir_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_block_can_be_read_on_while_its_reader_is_parked, store_dir_set_up, store_dir_tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
