@@ -129,13 +129,14 @@ def read_kept(folder, next_seq=1):
 
 def settled(daemon, next_seq=1):
     """What is kept, once the counters agree with it: they follow the store, and a note may come between."""
-    stored = kept = None
+    stored = last = kept = None
 
     def agree():
-        nonlocal stored, kept
+        nonlocal stored, last, kept
         kept = read_kept(daemon.data, next_seq)
+        last = kept.seqs[-1] if kept.seqs else next_seq - 1  # none: the first note is still on its way
         stored = assert_nothing_lost(daemon)
-        return stored == kept.seqs[-1]
+        return stored == last
 
-    ledgerlib.wait_until(agree, lambda: f"as many events in the counters ({stored}) as in the store ({kept.seqs[-1]})")
+    ledgerlib.wait_until(agree, lambda: f"as many events in the counters ({stored}) as in the store ({last})")
     return kept
