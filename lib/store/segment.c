@@ -124,18 +124,28 @@ void segment_put_head(struct env_txn *txn, struct segment_head *head)
 	env_put(txn, ENV_META, TEXT("head"), text_at(bytes, sizeof(bytes)));
 }
 
-/* Version first: a newer one may have other sizes. */
+/*
+ * Version first: a newer one may have other sizes.  One whose checksum is that of our version is not newer: a bit of its
+ * version has changed.
+ */
 static enum status check_fixed(struct text value, size_t size)
 {
+	uint8_t bytes[HEAD_BYTES]; /* as our version would have it */
 	const uint8_t *at = (const uint8_t *)value.at;
+	assert(size <= sizeof(bytes));
 	if (value.len < 4)
 		return STATUS_DAMAGED;
-	if (get_le(at, 4) > STORE_FORMAT_VERSION)
+	uint64_t version = get_le(at, 4);
+	bool is_newer = version > STORE_FORMAT_VERSION;
+	bool fits = value.len == size;
+	if (fits) {
+		memcpy(bytes, at, size);
+		put_le(bytes, is_newer ? STORE_FORMAT_VERSION : version, 4);
+		fits = get_le(at + size - CHECKSUM_BYTES, CHECKSUM_BYTES) == XXH3_64bits(bytes, size - CHECKSUM_BYTES);
+	}
+	if (is_newer && !fits)
 		return STATUS_UNSUPPORTED;
-	if (value.len != size ||
-		get_le(at + size - CHECKSUM_BYTES, CHECKSUM_BYTES) != XXH3_64bits(at, size - CHECKSUM_BYTES))
-		return STATUS_DAMAGED;
-	return STATUS_OK;
+	return is_newer || !fits ? STATUS_DAMAGED : STATUS_OK;
 }
 
 /* Its first commit gives a segment these, and only then it gets its name. */

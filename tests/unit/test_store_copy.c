@@ -145,7 +145,11 @@ static void a_newer_format_is_refused(void **state)
 	assert_int_equal(store_open(&dir->store, dir->path, &store_dir_options, &dir->error), STATUS_UNSUPPORTED);
 	assert_int_equal(store_reader_open(&dir->reader, dir->path, &dir->error), STATUS_UNSUPPORTED);
 	assert_int_equal(patch(dir, "store.json", TEXT("\"format\":2"), TEXT("\"format\":1")), 1);
-	assert_true(patch(dir, "seg-00000000000000000031.mdb", TEXT("head\1\0\0\0"), TEXT("head\2\0\0\0")) > 0);
+	const char *newest = "seg-00000000000000000031.mdb";
+	assert_true(patch(dir, newest, TEXT("head\1\0\0\0"), TEXT("head\2\0\0\0")) > 0);
+	/* All else is as this version writes it. */
+	assert_int_equal(store_open(&dir->store, dir->path, &store_dir_options, &dir->error), STATUS_DAMAGED);
+	assert_true(patch(dir, newest, TEXT("head\2\0\0\0\0\0"), TEXT("head\2\0\0\0\0\1")) > 0);
 	assert_int_equal(store_open(&dir->store, dir->path, &store_dir_options, &dir->error), STATUS_UNSUPPORTED);
 	assert_int_equal(store_reader_open(&dir->reader, dir->path, &dir->error), STATUS_UNSUPPORTED);
 }
