@@ -15,8 +15,10 @@
 
 #include "files.h"
 #include "pages.h"
+#include "printable.h"
 
 enum { TRIES_MAX = 64, FAULTS_TOLD_MAX = 1000, FAULT_TEXT_MAX = 160, DIGEST_BYTES = 32 };
+enum { NAME_SHOWN_COLUMNS = 24, NAME_SHOWN_BYTES_MAX = 512 };
 
 struct fault {
 	uint64_t page, first_seq, last_seq;
@@ -87,6 +89,19 @@ static void tell_part(
 
 /* --- values --- */
 
+/* What is not what was written may be the name, too. */
+static enum status tell_record(struct check *check, struct text name, uint64_t page)
+{
+	struct buf shown;
+	buf_init(&shown, NAME_SHOWN_BYTES_MAX);
+	printable_put_columns(&shown, name, NAME_SHOWN_COLUMNS);
+	enum status status = buf_status(&shown);
+	if (status == STATUS_OK)
+		tell(check, page, 0, 0, "the record \"%.*s\" is not what was written", (int)shown.len, shown.at);
+	buf_finish(&shown);
+	return status;
+}
+
 static enum status see_record(struct check *check, struct text key, struct text value, uint64_t page)
 {
 	struct verified_segment *found = &check->found;
@@ -105,9 +120,7 @@ static enum status see_record(struct check *check, struct text key, struct text 
 		if (status == STATUS_NOT_FOUND) /* neither is any other that we know */
 			status = STATUS_DAMAGED;
 	}
-	if (status == STATUS_DAMAGED)
-		tell(check, page, 0, 0, "the record \"%.*s\" is not what was written", (int)key.len, key.at);
-	return status == STATUS_DAMAGED ? STATUS_OK : status;
+	return status == STATUS_DAMAGED ? tell_record(check, key, page) : status;
 }
 
 static void end_value(struct check *check, enum env_db db)

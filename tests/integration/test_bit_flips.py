@@ -182,6 +182,23 @@ def test_a_flipped_bit_is_told_and_hides_nothing_else(store, tmp_path):
     assert not problems, "\n".join(problems)
 
 
+def test_a_damaged_name_is_shown_so_that_it_can_be_read(store, tmp_path):
+    copy = tmp_path / "store"
+    shutil.copytree(store, copy)
+    path = next(copy.glob("seg-*.mdb"))
+    data = path.read_bytes()
+    shown = 0
+    at = data.find(b"counters") + 7
+    while at >= 7:
+        path.write_bytes(data[:at] + bytes([data[at] ^ 0x80]) + data[at + 1:])
+        done = subprocess.run([ledgerlib.CLI, "--data", copy, "verify", "-o", "json"], capture_output=True, check=False)
+        report = json.loads(done.stdout)
+        assert report["whole"] is (done.returncode == 0)
+        shown += any(r"counter\xf3" in damage["what"] for damage in report["damage"])
+        at = data.find(b"counters", at) + 7
+    assert shown > 0
+
+
 def test_verify_names_what_is_missing_between_segments(tmp_path):
     daemon = ledgerlib.Daemon(tmp_path, settings={"store.segment_bytes_max": "16MiB"}).start()
     rng = random.Random(3)
