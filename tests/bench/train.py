@@ -1,7 +1,7 @@
 """Has a build do what its programs mostly do, and looks at the answers.  Run by `./dev build --profiled`.
 
-A build that records a profile (meson's b_pgo=generate) learns here which paths are taken often.  The events are those of
-corpus.py, not those that are measured.
+A build that records a profile (meson's b_pgo=generate) learns here which paths are taken often.  The events are those
+of corpus.py, not those that are measured.
 """
 
 import argparse
