@@ -307,6 +307,19 @@ enum status files_allocate(const char *dir, const char *name, uint64_t bytes)
 	return files_status(code);
 }
 
+enum status files_read_at(int fd, uint64_t at, void *to, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t count = pread(fd, (char *)to + done, len - done, (off_t)(at + done));
+		if (count == 0)
+			return STATUS_DAMAGED;
+		if (count < 0 && errno != EINTR)
+			return files_status(errno);
+		done += count > 0 ? (size_t)count : 0;
+	}
+	return STATUS_OK;
+}
+
 uint64_t files_disk_bytes(const char *dir, const char *name)
 {
 	char path[PATH_MAX];

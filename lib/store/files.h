@@ -18,6 +18,8 @@ enum status files_sync_directory(const char *dir) MUST_CHECK;
 enum status files_write(const char *dir, const char *name, struct text bytes, struct error *error) MUST_CHECK;
 /* Reads a small file; what does not fit into size is STATUS_DAMAGED.  A NUL is put behind it. STATUS_NOT_FOUND. */
 enum status files_read(const char *dir, const char *name, char *to, size_t size, size_t *len) MUST_CHECK;
+/* Reads exactly len bytes of an open file. STATUS_DAMAGED: it ends before. */
+enum status files_read_at(int fd, uint64_t at, void *to, size_t len) MUST_CHECK;
 /* Takes DIR/lock for this process until fd is closed. STATUS_HELD: error names the holder's pid. */
 enum status files_lock(const char *dir, int *fd, struct error *error) MUST_CHECK;
 /* Keeps a collector from taking DIR/lock, if there is one, until fd is closed; changes nothing. STATUS_HELD: one has it. */

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "files.h"
+#include "little_endian.h"
 
 enum {
 	PAGE_HEADER_BYTES = 16,
@@ -79,31 +80,10 @@ struct range {
 	struct text low, high;
 };
 
-static uint64_t get(const uint8_t *at, unsigned size)
-{
-	uint64_t number = 0;
-	for (unsigned i = 0; i < size; i++)
-		number |= (uint64_t)at[i] << (8 * i);
-	return number;
-}
-
 static void tell(struct walk *walk, uint64_t page, const char *what)
 {
 	walk->found->faults++;
 	walk->visitor->fault(walk->visitor->context, page, what);
-}
-
-static enum status read_at(int fd, uint64_t at, void *to, size_t len)
-{
-	for (size_t done = 0; done < len;) {
-		ssize_t count = pread(fd, (char *)to + done, len - done, (off_t)(at + done));
-		if (count == 0)
-			return STATUS_DAMAGED;
-		if (count < 0 && errno != EINTR)
-			return files_status(errno);
-		done += count > 0 ? (size_t)count : 0;
-	}
-	return STATUS_OK;
 }
 
 /* Marks pages as accounted for; false: one of them is not in the file, or was met before, which is told. */
@@ -129,30 +109,30 @@ static const uint8_t *level_page(const struct walk *walk, unsigned level)
 
 static unsigned node_count(const uint8_t *page)
 {
-	return ((unsigned)get(page + 12, 2) - PAGE_HEADER_BYTES) / 2;
+	return ((unsigned)get_le(page + 12, 2) - PAGE_HEADER_BYTES) / 2;
 }
 
 static const uint8_t *node_at(const uint8_t *page, unsigned number)
 {
-	return page + get(page + PAGE_HEADER_BYTES + 2 * (size_t)number, 2);
+	return page + get_le(page + PAGE_HEADER_BYTES + 2 * (size_t)number, 2);
 }
 
 static struct text node_key(const uint8_t *node)
 {
-	return (struct text){(const char *)node + NODE_HEADER_BYTES, get(node + 6, 2)};
+	return (struct text){(const char *)node + NODE_HEADER_BYTES, get_le(node + 6, 2)};
 }
 
 /* What a leaf's node takes of the page behind its key. */
 static uint64_t node_rest(const uint8_t *node)
 {
-	return get(node + 4, 2) & NODE_BIG ? sizeof(uint64_t) : get(node, 4);
+	return get_le(node + 4, 2) & NODE_BIG ? sizeof(uint64_t) : get_le(node, 4);
 }
 
 static int compare(enum tree_kind kind, struct text a, struct text b)
 {
 	if (kind == TREE_OF_FREE) { /* numbers of our own byte order */
-		uint64_t x = a.len == 8 ? get((const uint8_t *)a.at, 8) : 0;
-		uint64_t y = b.len == 8 ? get((const uint8_t *)b.at, 8) : 0;
+		uint64_t x = a.len == 8 ? get_le((const uint8_t *)a.at, 8) : 0;
+		uint64_t y = b.len == 8 ? get_le((const uint8_t *)b.at, 8) : 0;
 		return (x > y) - (x < y);
 	}
 	size_t len = a.len < b.len ? a.len : b.len;
@@ -164,14 +144,14 @@ static int compare(enum tree_kind kind, struct text a, struct text b)
 static const char *check_nodes(const struct walk *walk, const uint8_t *page, bool is_leaf)
 {
 	size_t bytes = walk->meta.page_bytes;
-	size_t lower = get(page + 12, 2);
-	size_t upper = get(page + 14, 2);
+	size_t lower = get_le(page + 12, 2);
+	size_t upper = get_le(page + 14, 2);
 	if (lower < PAGE_HEADER_BYTES || lower > upper || upper > bytes || (lower - PAGE_HEADER_BYTES) % 2 != 0)
 		return "its offsets are not within it";
 	if (lower == PAGE_HEADER_BYTES)
 		return "it is empty";
 	for (unsigned i = 0; i < node_count(page); i++) {
-		size_t offset = get(page + PAGE_HEADER_BYTES + 2 * (size_t)i, 2);
+		size_t offset = get_le(page + PAGE_HEADER_BYTES + 2 * (size_t)i, 2);
 		if (offset < upper || offset > bytes - NODE_HEADER_BYTES)
 			return "a node is not within it";
 		const uint8_t *node = page + offset;
@@ -179,7 +159,7 @@ static const char *check_nodes(const struct walk *walk, const uint8_t *page, boo
 		size_t key_len = node_key(node).len;
 		if (key_len > KEY_BYTES_MAX || key_len > left || (is_leaf && node_rest(node) > left - key_len))
 			return "a node does not end within it";
-		if (is_leaf && (key_len == 0 || (get(node + 4, 2) & ~(uint64_t)(NODE_BIG | NODE_TREE)) != 0))
+		if (is_leaf && (key_len == 0 || (get_le(node + 4, 2) & ~(uint64_t)(NODE_BIG | NODE_TREE)) != 0))
 			return "a node is of no kind there is";
 	}
 	return NULL;
@@ -207,13 +187,13 @@ static const char *check_order(const struct walk *walk, const uint8_t *page, boo
 static enum status take_free(struct walk *walk, struct text value, uint64_t page)
 {
 	const uint8_t *at = (const uint8_t *)value.at;
-	uint64_t count = value.len >= 8 ? get(at, 8) : UINT64_MAX;
+	uint64_t count = value.len >= 8 ? get_le(at, 8) : UINT64_MAX;
 	if (count > value.len / 8 - 1 || value.len < 8) {
 		tell(walk, page, "a list of free pages is longer than its value");
 		return STATUS_OK;
 	}
 	for (uint64_t i = 1; i <= count; i++) {
-		if (mark(walk, get(at + 8 * i, 8), 1))
+		if (mark(walk, get_le(at + 8 * i, 8), 1))
 			walk->found->free++;
 		else
 			tell(walk, page, "a page is free twice, or not in the file");
@@ -224,12 +204,12 @@ static enum status take_free(struct walk *walk, struct text value, uint64_t page
 static bool read_tree(const uint8_t *at, struct tree *tree)
 {
 	*tree = (struct tree){
-		.depth = (unsigned)get(at + 6, 2),
-		.branches = get(at + 8, 8),
-		.leaves = get(at + 16, 8),
-		.overflows = get(at + 24, 8),
-		.entries = get(at + 32, 8),
-		.root = get(at + 40, 8),
+		.depth = (unsigned)get_le(at + 6, 2),
+		.branches = get_le(at + 8, 8),
+		.leaves = get_le(at + 16, 8),
+		.overflows = get_le(at + 24, 8),
+		.entries = get_le(at + 32, 8),
+		.root = get_le(at + 40, 8),
 	};
 	return tree->depth <= DEPTH_MAX && (tree->root == NO_PAGE) == (tree->depth == 0);
 }
@@ -241,7 +221,7 @@ static void take_tree(struct walk *walk, struct text key, struct text value, uin
 		db++;
 	struct tree tree;
 	/* Ours have no flags, and no size that all keys have. */
-	if (db == ENV_DB_COUNT || value.len != TREE_BYTES || get((const uint8_t *)value.at, 6) != 0 ||
+	if (db == ENV_DB_COUNT || value.len != TREE_BYTES || get_le((const uint8_t *)value.at, 6) != 0 ||
 		!read_tree((const uint8_t *)value.at, &tree)) {
 		tell(walk, page, "it tells of a database that there is not");
 		return;
@@ -255,8 +235,8 @@ static enum status read_big(struct walk *walk, const uint8_t *node, uint64_t pag
 {
 	uint8_t header[PAGE_HEADER_BYTES];
 	struct text key = node_key(node);
-	uint64_t size = get(node, 4);
-	uint64_t first = get((const uint8_t *)key.at + key.len, 8);
+	uint64_t size = get_le(node, 4);
+	uint64_t first = get_le((const uint8_t *)key.at + key.len, 8);
 	uint64_t count = (PAGE_HEADER_BYTES + size - 1) / walk->meta.page_bytes + 1;
 	bool is_there = size <= VALUE_BYTES_MAX && mark(walk, first, count) &&
 			(first + count) * walk->meta.page_bytes <= walk->file_bytes;
@@ -271,9 +251,10 @@ static enum status read_big(struct walk *walk, const uint8_t *node, uint64_t pag
 	bool may_go = walk->kind == TREE_OF_VALUES && (walk->db == ENV_TAIL || walk->db == ENV_META);
 	if (!is_read && (walk->skips_heads || !may_go))
 		return STATUS_NOT_FOUND;
-	enum status status = read_at(walk->fd, first * walk->meta.page_bytes, header, sizeof(header));
-	if (status == STATUS_OK && (get(header, 8) != first || (get(header + 10, 2) & PAGE_KINDS) != PAGE_OVERFLOW ||
-					   get(header + 12, 4) != count))
+	enum status status = files_read_at(walk->fd, first * walk->meta.page_bytes, header, sizeof(header));
+	if (status == STATUS_OK &&
+		(get_le(header, 8) != first || (get_le(header + 10, 2) & PAGE_KINDS) != PAGE_OVERFLOW ||
+			get_le(header + 12, 4) != count))
 		status = STATUS_DAMAGED;
 	if (status == STATUS_OK && !is_read)
 		return STATUS_NOT_FOUND;
@@ -282,7 +263,7 @@ static enum status read_big(struct walk *walk, const uint8_t *node, uint64_t pag
 		char *to = buf_reserve(&walk->value, size);
 		if (to == NULL)
 			return STATUS_NO_MEMORY;
-		status = read_at(walk->fd, first * walk->meta.page_bytes + PAGE_HEADER_BYTES, to, size);
+		status = files_read_at(walk->fd, first * walk->meta.page_bytes + PAGE_HEADER_BYTES, to, size);
 		*value = (struct text){to, size};
 		*at = first * walk->meta.page_bytes + PAGE_HEADER_BYTES;
 	}
@@ -295,8 +276,8 @@ static enum status read_big(struct walk *walk, const uint8_t *node, uint64_t pag
 static enum status take_node(struct walk *walk, const uint8_t *node, const uint8_t *bytes, uint64_t page)
 {
 	struct text key = node_key(node);
-	struct text value = {key.at + key.len, get(node, 4)};
-	unsigned flags = (unsigned)get(node + 4, 2);
+	struct text value = {key.at + key.len, get_le(node, 4)};
+	unsigned flags = (unsigned)get_le(node + 4, 2);
 	bool is_tree = flags & NODE_TREE;
 	walk->counted.entries++;
 	if (is_tree != (walk->kind == TREE_OF_TREES) || (is_tree && flags & NODE_BIG)) {
@@ -336,14 +317,14 @@ static enum status read_page(
 	}
 	walk->found->used++;
 	*(is_leaf ? &walk->counted.leaves : &walk->counted.branches) += 1;
-	enum status status = read_at(walk->fd, number * walk->meta.page_bytes, page, walk->meta.page_bytes);
+	enum status status = files_read_at(walk->fd, number * walk->meta.page_bytes, page, walk->meta.page_bytes);
 	if (status == STATUS_DAMAGED)
 		what = "the file ends before it";
 	else if (status != STATUS_OK)
 		return status;
-	else if (get(page, 8) != number)
+	else if (get_le(page, 8) != number)
 		what = "it says that it is another one";
-	else if ((get(page + 10, 2) & PAGE_KINDS) != (is_leaf ? PAGE_LEAF : PAGE_BRANCH))
+	else if ((get_le(page + 10, 2) & PAGE_KINDS) != (is_leaf ? PAGE_LEAF : PAGE_BRANCH))
 		what = "it is of another kind than the tree says";
 	if (what == NULL)
 		what = check_nodes(walk, page, is_leaf);
@@ -374,7 +355,7 @@ static enum status walk_page(
 			.low = i > 0 ? node_key(node) : range->low,
 			.high = i + 1 < count ? node_key(node_at(page, i + 1)) : range->high,
 		};
-		status = walk_page(walk, get(node, 6), level + 1, depth, &below);
+		status = walk_page(walk, get_le(node, 6), level + 1, depth, &below);
 	}
 	return status;
 }
@@ -416,17 +397,17 @@ static bool read_meta(int fd, unsigned number, uint32_t page_bytes, uint64_t fil
 {
 	uint8_t bytes[PAGE_HEADER_BYTES + META_BYTES];
 	const uint8_t *at = bytes + PAGE_HEADER_BYTES;
-	if (read_at(fd, (uint64_t)number * page_bytes, bytes, sizeof(bytes)) != STATUS_OK || get(bytes, 8) != number ||
-		(get(bytes + 10, 2) & PAGE_KINDS) != PAGE_META || get(at, 4) != META_MAGIC ||
-		get(at + 4, 4) != META_VERSION)
+	if (files_read_at(fd, (uint64_t)number * page_bytes, bytes, sizeof(bytes)) != STATUS_OK ||
+		get_le(bytes, 8) != number || (get_le(bytes + 10, 2) & PAGE_KINDS) != PAGE_META ||
+		get_le(at, 4) != META_MAGIC || get_le(at + 4, 4) != META_VERSION)
 		return false;
 	*meta = (struct meta){
-		.txnid = get(at + 128, 8),
-		.last_page = get(at + 120, 8),
-		.map_bytes = get(at + 16, 8),
-		.page_bytes = (uint32_t)get(at + TREE_FREE_AT, 4),
-		.free_flags = (unsigned)get(at + TREE_FREE_AT + 4, 2),
-		.main_flags = (unsigned)get(at + TREE_MAIN_AT + 4, 2),
+		.txnid = get_le(at + 128, 8),
+		.last_page = get_le(at + 120, 8),
+		.map_bytes = get_le(at + 16, 8),
+		.page_bytes = (uint32_t)get_le(at + TREE_FREE_AT, 4),
+		.free_flags = (unsigned)get_le(at + TREE_FREE_AT + 4, 2),
+		.main_flags = (unsigned)get_le(at + TREE_MAIN_AT + 4, 2),
 	};
 	bool sizes = meta->page_bytes >= PAGE_BYTES_MIN && meta->page_bytes <= PAGE_BYTES_MAX &&
 		     (meta->page_bytes & (meta->page_bytes - 1)) == 0 && meta->last_page >= 1 &&

@@ -16,16 +16,13 @@
 #include <unistd.h>
 
 #include "files.h"
+#include "little_endian.h"
 #include "pages.h"
 
 enum {
 	PAGE_BYTES = 4096,
 	PAGE_HEADER_BYTES = 16,
 	NODE_HEADER_BYTES = 8,
-	DIGEST_BYTES = 32,
-	PAYLOAD_KEY_BYTES = DIGEST_BYTES + 2,
-	HEAD_BYTES = 128,
-	IDENTITY_BYTES = 56,
 	STATE_BYTES_MAX = 1024 * 1024 + 16,
 	STATE_KEY_BYTES_MAX = 70,
 	ORPHANS_TRIED_MAX = 4096,
@@ -37,7 +34,7 @@ struct piece {
 	struct salvage_part part;
 	enum env_db db;
 	struct segment_unit unit;
-	uint8_t digest[DIGEST_BYTES];
+	uint8_t digest[SEGMENT_PAYLOAD_DIGEST_BYTES];
 	bool has_digest, by_tree;
 	uint64_t bytes_whole;
 	int64_t recv_time;
@@ -54,14 +51,6 @@ struct search {
 	struct buf value;
 };
 
-static uint64_t get(const uint8_t *at, unsigned size)
-{
-	uint64_t number = 0;
-	for (unsigned i = 0; i < size; i++)
-		number |= (uint64_t)at[i] << (8 * i);
-	return number;
-}
-
 static enum status grow(void **items, size_t count, size_t *room, size_t size)
 {
 	if (count < *room)
@@ -72,20 +61,6 @@ static enum status grow(void **items, size_t count, size_t *room, size_t size)
 		return STATUS_NO_MEMORY;
 	*items = grown;
 	*room = more;
-	return STATUS_OK;
-}
-
-/* STATUS_NOT_FOUND: the file ends before. */
-static enum status read_at(int fd, uint64_t at, char *to, size_t len)
-{
-	for (size_t done = 0; done < len;) {
-		ssize_t count = pread(fd, to + done, len - done, (off_t)(at + done));
-		if (count == 0)
-			return STATUS_NOT_FOUND;
-		if (count < 0 && errno != EINTR)
-			return files_status(errno);
-		done += count > 0 ? (size_t)count : 0;
-	}
 	return STATUS_OK;
 }
 
@@ -161,7 +136,7 @@ static enum status add_piece(
 	if (part->db != ENV_PAYLOAD)
 		piece->unit = part->unit;
 	if (digest)
-		memcpy(piece->digest, digest, DIGEST_BYTES);
+		memcpy(piece->digest, digest, SEGMENT_PAYLOAD_DIGEST_BYTES);
 	return STATUS_OK;
 }
 
@@ -204,7 +179,8 @@ static enum status read_big(struct search *search, uint64_t page, size_t len)
 	if (to == NULL)
 		return STATUS_NO_MEMORY;
 	search->value.len = len;
-	return read_at(search->found->fd, page * PAGE_BYTES + PAGE_HEADER_BYTES, to, len);
+	enum status status = files_read_at(search->found->fd, page * PAGE_BYTES + PAGE_HEADER_BYTES, to, len);
+	return status == STATUS_DAMAGED ? STATUS_NOT_FOUND : status;
 }
 
 /* A part that begins a page: *end is where it ends. */
@@ -230,10 +206,10 @@ static enum status try_payload_node(struct search *search, const char *node, siz
 	struct segment_part part;
 	size_t len = 0;
 	char header[SEGMENT_PART_HEADER_BYTES];
-	if (left < NODE_HEADER_BYTES + PAYLOAD_KEY_BYTES + sizeof(uint64_t))
+	if (left < NODE_HEADER_BYTES + SEGMENT_PAYLOAD_KEY_BYTES + sizeof(uint64_t))
 		return STATUS_NOT_FOUND;
 	const char *digest = node + NODE_HEADER_BYTES;
-	uint64_t page = get((const uint8_t *)digest + PAYLOAD_KEY_BYTES, 8);
+	uint64_t page = get_le((const uint8_t *)digest + SEGMENT_PAYLOAD_KEY_BYTES, 8);
 	enum status status = read_big(search, page, sizeof(header));
 	if (status == STATUS_OK)
 		status = segment_parse_header(buf_text(&search->value), &part, &len);
@@ -252,7 +228,7 @@ static enum status try_part(
 	struct search *search, const char *at, size_t before, size_t left, uint64_t offset, size_t *len)
 {
 	struct segment_part part;
-	const char *digest = before >= PAYLOAD_KEY_BYTES ? at - PAYLOAD_KEY_BYTES : NULL;
+	const char *digest = before >= SEGMENT_PAYLOAD_KEY_BYTES ? at - SEGMENT_PAYLOAD_KEY_BYTES : NULL;
 	struct text value = {at, left};
 	enum status status = segment_parse_alone(value, (const uint8_t *)digest, &part, len);
 	if (status == STATUS_OK && part.db == ENV_PAYLOAD && digest == NULL)
@@ -266,15 +242,15 @@ static enum status try_state(struct search *search, const char *key, size_t befo
 	if (before < NODE_HEADER_BYTES)
 		return STATUS_NOT_FOUND;
 	const uint8_t *node = (const uint8_t *)key - NODE_HEADER_BYTES;
-	size_t size = get(node, 4);
-	size_t key_len = get(node + 6, 2);
+	size_t size = get_le(node, 4);
+	size_t key_len = get_le(node + 6, 2);
 	if (key_len > STATE_KEY_BYTES_MAX || key_len > left || size > STATE_BYTES_MAX)
 		return STATUS_NOT_FOUND;
 	struct text value = {key + key_len, size};
-	if (get(node + 4, 2) == 1) {
+	if (get_le(node + 4, 2) == 1) {
 		if (left - key_len < sizeof(uint64_t))
 			return STATUS_NOT_FOUND;
-		enum status status = read_big(search, get((const uint8_t *)value.at, 8), size);
+		enum status status = read_big(search, get_le((const uint8_t *)value.at, 8), size);
 		if (status != STATUS_OK)
 			return status;
 		value = buf_text(&search->value);
@@ -297,10 +273,10 @@ static enum status search_page(struct search *search, uint64_t page, const char 
 			step = status == STATUS_OK ? (part_len + 1) / 2 * 2 : 2;
 		} else if (memcmp(at, "\1\0\"", 4) == 0 && i >= PAGE_HEADER_BYTES + 4) {
 			status = try_payload_node(search, at - 4, left + 4);
-		} else if (memcmp(at, "head", 4) == 0 && left >= 4 + HEAD_BYTES) {
-			see_head(search, (struct text){at + 4, HEAD_BYTES});
-		} else if (memcmp(at, "store", 5) == 0 && left >= 5 + IDENTITY_BYTES) {
-			see_identity(search, (struct text){at + 5, IDENTITY_BYTES});
+		} else if (memcmp(at, "head", 4) == 0 && left >= 4 + SEGMENT_HEAD_BYTES) {
+			see_head(search, (struct text){at + 4, SEGMENT_HEAD_BYTES});
+		} else if (memcmp(at, "store", 5) == 0 && left >= 5 + SEGMENT_IDENTITY_BYTES) {
+			see_identity(search, (struct text){at + 5, SEGMENT_IDENTITY_BYTES});
 		} else if (memcmp(at, "state.", 6) == 0) {
 			status = try_state(search, at, i - PAGE_HEADER_BYTES, left);
 		}
@@ -320,7 +296,7 @@ static enum status scan(struct search *search)
 		uint64_t left = search->file_bytes - page * PAGE_BYTES;
 		size_t len = left < PAGE_BYTES ? (size_t)left : PAGE_BYTES;
 		uint64_t end = 0;
-		status = read_at(search->found->fd, page * PAGE_BYTES, bytes, len);
+		status = files_read_at(search->found->fd, page * PAGE_BYTES, bytes, len);
 		if (status == STATUS_OK)
 			status = len == PAGE_BYTES ? try_page(search, page, bytes, &end) : STATUS_NOT_FOUND;
 		if (status == STATUS_OK)
@@ -342,7 +318,7 @@ static int compare_values(const struct piece *a, const struct piece *b)
 		return a->unit.first_seq < b->unit.first_seq ? -1 : 1;
 	if (a->unit.count != b->unit.count)
 		return a->unit.count < b->unit.count ? -1 : 1;
-	int order = memcmp(a->digest, b->digest, DIGEST_BYTES);
+	int order = memcmp(a->digest, b->digest, SEGMENT_PAYLOAD_DIGEST_BYTES);
 	if (order == 0 && a->recv_time != b->recv_time)
 		order = a->recv_time > b->recv_time ? -1 : 1;
 	if (order == 0 && a->bytes_whole != b->bytes_whole)
@@ -389,7 +365,7 @@ static void join(struct salvage_found *found, const struct piece *pieces, size_t
 		.first_part = first,
 		.parts = pieces->parts,
 	};
-	memcpy(value->digest, pieces->digest, DIGEST_BYTES);
+	memcpy(value->digest, pieces->digest, SEGMENT_PAYLOAD_DIGEST_BYTES);
 }
 
 static int compare_places(const void *left, const void *right)
@@ -511,7 +487,7 @@ static enum status load_part(
 	char *to = buf_reserve(out, part->len);
 	if (to == NULL)
 		return STATUS_NO_MEMORY;
-	enum status status = read_at(found->fd, part->at, to, part->len);
+	enum status status = files_read_at(found->fd, part->at, to, part->len);
 	if (status == STATUS_OK)
 		status = segment_parse_alone((struct text){to, part->len}, digest, &parsed, &len);
 	if (status != STATUS_OK)
@@ -536,7 +512,7 @@ static int compare_digest(const void *key, const void *item)
 	const struct salvage_value *value = item;
 	if (value->db != ENV_PAYLOAD)
 		return 1;
-	return memcmp(key, value->digest, DIGEST_BYTES);
+	return memcmp(key, value->digest, SEGMENT_PAYLOAD_DIGEST_BYTES);
 }
 
 enum status salvage_load_payload(const struct salvage_found *found, const uint8_t digest[32], struct buf *out)

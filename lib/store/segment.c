@@ -6,12 +6,10 @@
 #include <stdio.h>
 #include <xxhash.h>
 
+#include "little_endian.h"
+
 enum {
 	UNIT_KEY_BYTES = 14,
-	PAYLOAD_DIGEST_BYTES = 32,
-	PAYLOAD_KEY_BYTES = PAYLOAD_DIGEST_BYTES + 2,
-	IDENTITY_BYTES = 56,
-	HEAD_BYTES = 128,
 	CHECKSUM_BYTES = 8,
 	BLOCK_VALUE_BYTES_MIN = 4096 - 16,
 	NAME_DIGITS = 20,
@@ -34,23 +32,10 @@ struct part {
 	uint64_t bytes_whole;
 	int64_t recv_time;
 	struct text bytes;
+	bool copied; /* bytes are the caller's, else they lie in the map or where they were fetched to */
 	uint64_t checksum;
 	uint64_t seed; /* of the checksum */
 };
-
-static void put_le(uint8_t *at, uint64_t number, unsigned size)
-{
-	for (unsigned i = 0; i < size; i++)
-		at[i] = (uint8_t)(number >> (8 * i));
-}
-
-static uint64_t get_le(const uint8_t *at, unsigned size)
-{
-	uint64_t number = 0;
-	for (unsigned i = 0; i < size; i++)
-		number |= (uint64_t)at[i] << (8 * i);
-	return number;
-}
 
 static void put_be(uint8_t *at, uint64_t number, unsigned size)
 {
@@ -98,7 +83,7 @@ bool segment_name_parse(const char *name, uint64_t *first_seq)
 void segment_put_head(struct env_txn *txn, struct segment_head *head)
 {
 	head->commit = env_txn_id(txn);
-	uint8_t bytes[HEAD_BYTES] = {0};
+	uint8_t bytes[SEGMENT_HEAD_BYTES] = {0};
 	const uint64_t numbers[] = {
 		head->commit,
 		head->first_seq,
@@ -115,12 +100,13 @@ void segment_put_head(struct env_txn *txn, struct segment_head *head)
 		(uint64_t)head->last_recv_time,
 		(uint64_t)head->tail_oldest_recv_time,
 	};
-	static_assert(8 + sizeof(numbers) + CHECKSUM_BYTES == HEAD_BYTES, "the table in segment.h");
+	static_assert(8 + sizeof(numbers) + CHECKSUM_BYTES == SEGMENT_HEAD_BYTES, "the table in segment.h");
 	put_le(bytes, STORE_FORMAT_VERSION, 4);
 	put_le(bytes + 4, (head->sealed ? HEAD_SEALED : 0) | (head->salvaged ? HEAD_SALVAGED : 0), 4);
 	for (unsigned i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		put_le(bytes + 8 + 8 * (size_t)i, numbers[i], 8);
-	put_le(bytes + HEAD_BYTES - CHECKSUM_BYTES, XXH3_64bits(bytes, HEAD_BYTES - CHECKSUM_BYTES), CHECKSUM_BYTES);
+	put_le(bytes + SEGMENT_HEAD_BYTES - CHECKSUM_BYTES, XXH3_64bits(bytes, SEGMENT_HEAD_BYTES - CHECKSUM_BYTES),
+		CHECKSUM_BYTES);
 	env_put(txn, ENV_META, TEXT("head"), text_at(bytes, sizeof(bytes)));
 }
 
@@ -130,7 +116,7 @@ void segment_put_head(struct env_txn *txn, struct segment_head *head)
  */
 static enum status check_fixed(struct text value, size_t size)
 {
-	uint8_t bytes[HEAD_BYTES]; /* as our version would have it */
+	uint8_t bytes[SEGMENT_HEAD_BYTES]; /* as our version would have it */
 	const uint8_t *at = (const uint8_t *)value.at;
 	assert(size <= sizeof(bytes));
 	if (value.len < 4)
@@ -168,7 +154,7 @@ enum status segment_read_head(struct env_txn *txn, struct segment_head *head)
 
 enum status segment_parse_head(struct text value, struct segment_head *head)
 {
-	enum status status = check_fixed(value, HEAD_BYTES);
+	enum status status = check_fixed(value, SEGMENT_HEAD_BYTES);
 	if (status != STATUS_OK)
 		return status;
 	const uint8_t *at = (const uint8_t *)value.at;
@@ -199,12 +185,12 @@ enum status segment_parse_head(struct text value, struct segment_head *head)
 
 void segment_put_identity(struct env_txn *txn, const struct segment_identity *identity)
 {
-	uint8_t bytes[IDENTITY_BYTES] = {0};
+	uint8_t bytes[SEGMENT_IDENTITY_BYTES] = {0};
 	put_le(bytes, STORE_FORMAT_VERSION, 4);
 	memcpy(bytes + 8, identity->id, SEGMENT_ID_BYTES);
 	memcpy(bytes + 24, identity->filter_key, SEGMENT_FILTER_KEY_BYTES);
 	put_le(bytes + 40, (uint64_t)identity->made_at, 8);
-	put_le(bytes + 48, XXH3_64bits(bytes, IDENTITY_BYTES - CHECKSUM_BYTES), CHECKSUM_BYTES);
+	put_le(bytes + 48, XXH3_64bits(bytes, SEGMENT_IDENTITY_BYTES - CHECKSUM_BYTES), CHECKSUM_BYTES);
 	env_put(txn, ENV_META, TEXT("store"), text_at(bytes, sizeof(bytes)));
 }
 
@@ -217,7 +203,7 @@ enum status segment_read_identity(struct env_txn *txn, struct segment_identity *
 
 enum status segment_parse_identity(struct text value, struct segment_identity *identity)
 {
-	enum status status = check_fixed(value, IDENTITY_BYTES);
+	enum status status = check_fixed(value, SEGMENT_IDENTITY_BYTES);
 	if (status != STATUS_OK)
 		return status;
 	const uint8_t *at = (const uint8_t *)value.at;
@@ -333,7 +319,7 @@ static size_t parts_of(enum env_db db, size_t bytes)
 /* A unit's part has its key in its header; a payload's part has it in its checksum. */
 static uint64_t seed_of(enum env_db db, const uint8_t *key)
 {
-	return db == ENV_PAYLOAD ? XXH3_64bits(key, PAYLOAD_DIGEST_BYTES) : 0;
+	return db == ENV_PAYLOAD ? XXH3_64bits(key, SEGMENT_PAYLOAD_DIGEST_BYTES) : 0;
 }
 
 static void write_part(uint8_t *at, size_t size, enum env_db db, const struct part *part)
@@ -356,7 +342,7 @@ static void write_part(uint8_t *at, size_t size, enum env_db db, const struct pa
 /* key: the key of part 0, with room for the part number at number_at. */
 static void put_parts(struct env_txn *txn, enum env_db db, uint8_t *key, size_t key_len, struct part part)
 {
-	size_t number_at = db == ENV_PAYLOAD ? PAYLOAD_DIGEST_BYTES : 8;
+	size_t number_at = db == ENV_PAYLOAD ? SEGMENT_PAYLOAD_DIGEST_BYTES : 8;
 	struct text whole = part.bytes;
 	size_t parts = parts_of(db, whole.len);
 	if (whole.len > SEGMENT_VALUE_BYTES_MAX) {
@@ -413,7 +399,7 @@ static enum status get_part(
 	struct env_txn *txn, enum env_db db, uint8_t *key, size_t key_len, unsigned number, struct part *part)
 {
 	struct text value;
-	put_be(key + (db == ENV_PAYLOAD ? PAYLOAD_DIGEST_BYTES : 8), number, 2);
+	put_be(key + (db == ENV_PAYLOAD ? SEGMENT_PAYLOAD_DIGEST_BYTES : 8), number, 2);
 	enum status status = env_get(txn, db, text_at(key, key_len), &value);
 	if (status == STATUS_NOT_FOUND && number > 0)
 		return STATUS_DAMAGED;
@@ -459,11 +445,11 @@ enum status segment_parse_part(enum env_db db, struct text key, struct text valu
 	bool is_unit = db != ENV_PAYLOAD;
 	struct part read;
 	*part = (struct segment_part){.db = db};
-	if (key.len != (is_unit ? UNIT_KEY_BYTES : PAYLOAD_KEY_BYTES) ||
+	if (key.len != (is_unit ? UNIT_KEY_BYTES : SEGMENT_PAYLOAD_KEY_BYTES) ||
 		(is_unit && read_unit_key(key, &part->unit) != STATUS_OK))
 		return STATUS_DAMAGED;
 	part->has_key = true;
-	part->number = (unsigned)get_be(at + (is_unit ? 8 : PAYLOAD_DIGEST_BYTES), 2);
+	part->number = (unsigned)get_be(at + (is_unit ? 8 : SEGMENT_PAYLOAD_DIGEST_BYTES), 2);
 	enum status status = read_part(value, db, part->number, &read);
 	if (status != STATUS_OK)
 		return status;
@@ -557,6 +543,7 @@ static enum status get_parts(struct env_txn *txn, enum env_db db, uint8_t *key, 
 		if (part.bytes_whole != first->bytes_whole)
 			return STATUS_DAMAGED;
 	}
+	first->copied = copy;
 	if (copy)
 		first->bytes = text_at(to, first->bytes_whole);
 	return STATUS_OK;
@@ -618,7 +605,7 @@ enum status segment_get_unit(struct env_txn *txn, enum env_db db, struct segment
 		return status;
 	if (part.first_seq != unit.first_seq || part.count != unit.count)
 		return STATUS_DAMAGED;
-	*value = (struct segment_value){.bytes = part.bytes, .recv_time = part.recv_time};
+	*value = (struct segment_value){.bytes = part.bytes, .copied = part.copied, .recv_time = part.recv_time};
 	return STATUS_OK;
 }
 
@@ -652,15 +639,16 @@ void segment_delete_tail(struct env_txn *txn, struct segment_unit unit, uint64_t
 
 /* --- payloads --- */
 
-static void write_payload_key(uint8_t key[PAYLOAD_KEY_BYTES], const uint8_t digest[PAYLOAD_DIGEST_BYTES])
+static void write_payload_key(
+	uint8_t key[SEGMENT_PAYLOAD_KEY_BYTES], const uint8_t digest[SEGMENT_PAYLOAD_DIGEST_BYTES])
 {
-	memcpy(key, digest, PAYLOAD_DIGEST_BYTES);
-	put_be(key + PAYLOAD_DIGEST_BYTES, 0, 2);
+	memcpy(key, digest, SEGMENT_PAYLOAD_DIGEST_BYTES);
+	put_be(key + SEGMENT_PAYLOAD_DIGEST_BYTES, 0, 2);
 }
 
 bool segment_has_payload(struct env_txn *txn, const uint8_t digest[32])
 {
-	uint8_t key[PAYLOAD_KEY_BYTES];
+	uint8_t key[SEGMENT_PAYLOAD_KEY_BYTES];
 	struct text value;
 	write_payload_key(key, digest);
 	return env_get(txn, ENV_PAYLOAD, text_at(key, sizeof(key)), &value) == STATUS_OK;
@@ -668,7 +656,7 @@ bool segment_has_payload(struct env_txn *txn, const uint8_t digest[32])
 
 void segment_put_payload(struct env_txn *txn, const uint8_t digest[32], struct text bytes)
 {
-	uint8_t key[PAYLOAD_KEY_BYTES];
+	uint8_t key[SEGMENT_PAYLOAD_KEY_BYTES];
 	write_payload_key(key, digest);
 	put_parts(txn, ENV_PAYLOAD, key, sizeof(key), (struct part){.bytes = bytes});
 }
@@ -676,7 +664,7 @@ void segment_put_payload(struct env_txn *txn, const uint8_t digest[32], struct t
 enum status segment_get_payload(
 	struct env_txn *txn, const uint8_t digest[32], struct segment_reading reading, struct text *bytes)
 {
-	uint8_t key[PAYLOAD_KEY_BYTES];
+	uint8_t key[SEGMENT_PAYLOAD_KEY_BYTES];
 	struct part part;
 	write_payload_key(key, digest);
 	enum status status = get_parts(txn, ENV_PAYLOAD, key, sizeof(key), reading, &part);

@@ -77,6 +77,10 @@ enum {
 	SEGMENT_ID_BYTES = 16,
 	SEGMENT_FILTER_KEY_BYTES = 16,
 	SEGMENT_PART_HEADER_BYTES = 48,
+	SEGMENT_PAYLOAD_DIGEST_BYTES = 32,
+	SEGMENT_PAYLOAD_KEY_BYTES = SEGMENT_PAYLOAD_DIGEST_BYTES + 2, /* and the number of the part */
+	SEGMENT_IDENTITY_BYTES = 56,
+	SEGMENT_HEAD_BYTES = 128,
 	SEGMENT_PART_BYTES_MAX = 1024 * 4096 - 16 - SEGMENT_PART_HEADER_BYTES,
 	SEGMENT_TAIL_PART_BYTES_MAX = 4 * 4096 - 16 - SEGMENT_PART_HEADER_BYTES,
 	SEGMENT_VALUE_BYTES_MAX = 256 * 1024 * 1024,
@@ -107,6 +111,7 @@ struct segment_unit {
 
 struct segment_value {
 	struct text bytes; /* in the map, or joined in the arena */
+	bool copied;       /* into the arena */
 	int64_t recv_time;
 };
 

@@ -125,8 +125,7 @@ static enum status read_unit(
 	if (status != STATUS_OK)
 		return status;
 	unit->bytes = value.bytes;
-	bool copied = reading.copy && !(reading.stays && value.bytes.len >= SEGMENT_STAYS_BYTES_MIN);
-	if (sealed && !copied && value.bytes.len <= SEGMENT_PART_BYTES_MAX)
+	if (sealed && !value.copied)
 		reader_note_mapped(reader, value.bytes);
 	return STATUS_OK;
 }
