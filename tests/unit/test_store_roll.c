@@ -17,6 +17,15 @@ static void fill(struct store_dir *dir, int64_t recv_time)
 	assert_int_equal(store_commit(&txn), STATUS_OK);
 }
 
+/* A segment for each, and a new one. */
+static void fill_days(struct store_dir *dir, int days)
+{
+	for (int day = 0; day < days; day++) {
+		fill(dir, DAY_0 + day * NS_PER_DAY);
+		store_dir_roll(dir);
+	}
+}
+
 static void check_state(struct store_dir *dir)
 {
 	struct buf out;
@@ -197,10 +206,7 @@ static void retention_removes_the_oldest_by_age_then_by_size(void **state)
 	struct store_prune_result pruned;
 	struct store_unit unit;
 	store_dir_open(dir);
-	for (int day = 0; day < 5; day++) {
-		fill(dir, DAY_0 + day * NS_PER_DAY);
-		store_dir_roll(dir);
-	}
+	fill_days(dir, 5);
 	assert_int_equal(store_dir_segments(dir), 6);
 	store_dir_attach(dir);
 	assert_int_equal(store_dir_walk(dir, 21), 30); /* holds the segments of day 2 and later */
@@ -237,10 +243,7 @@ static void what_is_removed_while_it_is_read_can_be_read_on(void **state)
 	struct store_dir *dir = *state;
 	struct store_prune_result pruned;
 	store_dir_open(dir);
-	for (int day = 0; day < 3; day++) {
-		fill(dir, DAY_0 + day * NS_PER_DAY);
-		store_dir_roll(dir);
-	}
+	fill_days(dir, 3);
 	store_dir_attach(dir);
 	assert_int_equal(store_dir_walk(dir, 1), 30);
 	assert_int_equal(store_prune(dir->store, DAY_0 + 2 * NS_PER_DAY, 0, true, &pruned), STATUS_OK);
@@ -258,10 +261,7 @@ static void retention_knows_segments_of_before_a_restart(void **state)
 	struct store_dir *dir = *state;
 	struct store_prune_result pruned;
 	store_dir_open(dir);
-	for (int day = 0; day < 3; day++) {
-		fill(dir, DAY_0 + day * NS_PER_DAY);
-		store_dir_roll(dir);
-	}
+	fill_days(dir, 3);
 	store_close(&dir->store, true);
 	store_dir_open(dir);
 	assert_int_equal(store_prune(dir->store, DAY_0 + NS_PER_DAY + 2, 0, false, &pruned), STATUS_OK);
