@@ -14,17 +14,17 @@ from daemon import CACHE, Daemon, post, run_cli, run_load, stop_with
 from questions import questions
 
 EVENTS, SEED = 200_000, 3
-BODIES = ((500, 4, EVENTS), (32, 4, EVENTS // 2), (1, 16, EVENTS // 20))  # events a body, connections, events
+BODIES = ((32, 4, EVENTS // 2), (1, 16, EVENTS // 20))  # events a body, connections, events; after the whole by 500
 
 
-def send(build, daemon, corpus):
-    for turn, (batch, connections, events) in enumerate(BODIES):
+def send_others(build, daemon, corpus):
+    for turn, (batch, connections, events) in enumerate(BODIES, 1):
         post(build, daemon.address, corpus, events=events, batch=batch, connections=connections, first_round=turn)
     run_load([build / "tests/bench/udp_load", daemon.ready["udp"], corpus.path, EVENTS // 10, EVENTS // 5])
 
 
 def ask(build, data, corpus):
-    """Command line on the directory; what is counted there was sent by each of the loads that took the whole corpus."""
+    """By the command line, on the directory."""
     for question in questions(corpus):
         run_cli(build, ["--data", data, *question.words, "-o", "json"])
     for words in (["sessions"], ["tools"], ["errors"], ["search", corpus.phrase], ["verify"], ["gaps"]):
@@ -46,7 +46,7 @@ def main():
                 status, answer = daemon.request(question.path)
                 if status != 200 or not question.check(answer):
                     stop_with(f"{question.path} answered {status}: {answer[:300]!r}")
-            send(build, daemon, corpus)
+            send_others(build, daemon, corpus)
             daemon.metrics()
             daemon.stop()
         ask(build, data, corpus)

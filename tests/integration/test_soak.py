@@ -36,7 +36,8 @@ QUESTIONS = (
     "events?q=tool:read&limit=20", "events?q=request.n%3E500&limit=5", "stats?by=server,tool", "sessions?limit=10",
     "timeline?q=session:s7", "tools", "errors", "gaps", "search?q=%22needle%22&limit=5", "principals",
 )
-# With a heap for each thread, what is freed stays in many places, and grows for an hour without any leak.
+# With a heap for each thread, what is freed stays in many places, and grows for an hour without any leak; and without
+# fixed thresholds more of it stays the larger the largest piece was.
 ONE_HEAP = ["env", "MALLOC_ARENA_MAX=1", "MALLOC_MMAP_THRESHOLD_=65536", "MALLOC_TRIM_THRESHOLD_=131072"]
 # What may come in the time that is looked at, whatever the load.
 MEMORY_GROWTH_MAX = 6 * MIB
