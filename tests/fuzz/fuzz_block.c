@@ -6,14 +6,13 @@
  */
 #include <assert.h>
 #include <stdlib.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include "block.h"
+#include "block_checks.h"
 #include "block_sample.h"
 #include "fuzz.h"
 
-enum { EVENTS = 60, IMAGE_BYTES_MAX = 1 << 20, LENGTH_AT = 12, CHECKSUM_AT = 40, HEADER_BYTES = 48, CHANGE_BYTES = 3 };
+enum { EVENTS = 60, IMAGE_BYTES_MAX = 1 << 20, CHANGE_BYTES = 3 };
 static const uint8_t filter_key[16] = "sixteen bytes...";
 static struct buf images[2], summaries[2];
 
@@ -40,9 +39,7 @@ static void change(char *image, size_t len, const uint8_t *changes, size_t chang
 {
 	for (; changes_len >= CHANGE_BYTES; changes += CHANGE_BYTES, changes_len -= CHANGE_BYTES)
 		image[(changes[0] | (size_t)changes[1] << 8) % len] = (char)changes[2];
-	uint64_t seed = XXH3_64bits(image, CHECKSUM_AT);
-	uint64_t checksum = XXH3_64bits_withSeed(image + HEADER_BYTES, len - HEADER_BYTES, seed);
-	memcpy(image + CHECKSUM_AT, &checksum, sizeof(checksum));
+	checks_fit(image, len);
 }
 
 static bool holds_phrase(void *context, struct text text)

@@ -249,7 +249,9 @@ static void a_damaged_column_is_told_when_it_is_read(void **state)
 	for (size_t at = seed % STEP; at < stage.image.len; at += STEP) {
 		struct block *block = NULL;
 		stage.image.at[at] ^= 4;
-		assert_int_equal(block_open(buf_text(&stage.image), &block, NULL), STATUS_DAMAGED);
+		bool is_version = at == 8 || at == 9;
+		assert_int_equal(block_open(buf_text(&stage.image), &block, NULL),
+			is_version ? STATUS_UNSUPPORTED : STATUS_DAMAGED);
 		if (block_open_columns(buf_text(&stage.image), &block, NULL) == STATUS_OK) {
 			size_t damaged = 0;
 			struct block_groups groups;
