@@ -55,7 +55,7 @@ class VictoriaServer(Server):
             free.bind(("127.0.0.1", 0))
             address = f"127.0.0.1:{free.getsockname()[1]}"
         super().__init__([binary, f"-httpListenAddr={address}", f"-storageDataPath={data}", "-retentionPeriod=100y",
-                          "-loggerLevel=ERROR"], clean_environment())
+                          "-loggerLevel=ERROR", "-http.connTimeout=24h"], clean_environment())
         self.address = address
 
     def is_healthy(self):
