@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum { SUMMARY_BYTES_MAX = 16 * 1024 * 1024 };
@@ -21,6 +22,7 @@ struct sealer {
 	pthread_cond_t changed;
 	enum state state; /* under lock, as is stopping */
 	bool stopping;
+	atomic_bool hurry;
 	/* the job: the writer's while IDLE and DONE, the sealer's while WANTED and WORKING */
 	uint64_t first_seq;
 	uint32_t count;
@@ -167,6 +169,7 @@ enum status sealer_create(struct sealer **sealer, struct store *store, void (*re
 		free(made);
 		return status;
 	}
+	rows_pack_thoroughly(made->rows, &made->hurry);
 	pthread_mutex_init(&made->lock, NULL);
 	pthread_cond_init(&made->changed, NULL);
 	if (pthread_create(&made->thread, NULL, sealer_main, made) != 0) {
@@ -217,8 +220,14 @@ void sealer_begin(struct sealer *sealer, uint64_t first_seq)
 {
 	if (get_state(sealer) != IDLE)
 		return;
+	atomic_store(&sealer->hurry, false);
 	sealer->first_seq = first_seq;
 	set_state(sealer, WANTED);
+}
+
+void sealer_hurry(struct sealer *sealer)
+{
+	atomic_store(&sealer->hurry, true);
 }
 
 void sealer_wait(struct sealer *sealer)

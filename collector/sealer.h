@@ -23,8 +23,10 @@ enum status sealer_create(
 	struct sealer **sealer, struct store *store, void (*ready)(void *context), void *context) MUST_CHECK;
 void sealer_destroy(struct sealer **sealer); /* waits for the running job */
 
-/* Begins a job if none is running and no result waits. */
+/* Begins a job if none is running and no result waits.  It takes its time over much text: seconds for some MiB. */
 void sealer_begin(struct sealer *sealer, uint64_t first_seq);
+/* Lets the running job end soon, at the cost of a larger block. */
+void sealer_hurry(struct sealer *sealer);
 /* Waits until no job is running. */
 void sealer_wait(struct sealer *sealer);
 /* Whether a job is running or a result waits. */

@@ -356,6 +356,12 @@ static void commit_or_begin_outage(struct writer *writer, struct batch *batches)
 
 /* --- sealing and rolling over --- */
 
+/* The sealer may take its time as long as no more than this waits. */
+static bool is_behind(const struct store_tail_info *tail)
+{
+	return tail->events >= 4 * BLOCK_ROWS_MAX || tail->bytes >= 4 * TAIL_BYTES_MAX;
+}
+
 static void begin_seal_if_due(struct writer *writer, int64_t block_age_max)
 {
 	struct store_tail_info tail;
@@ -365,15 +371,18 @@ static void begin_seal_if_due(struct writer *writer, int64_t block_age_max)
 	if (!is_due || is_in_outage(writer) || timestamp_elapsed() < writer->seal_retry_at)
 		return;
 	sealer_begin(writer->sealer, tail.first_seq);
+	if (is_behind(&tail))
+		sealer_hurry(writer->sealer);
 	if (tail.events > BACKLOG_EVENTS_MAX)
 		sealer_wait(writer->sealer);
 }
 
-/* Seals all of the tail, and commits it. */
+/* Seals all of the tail, and commits it; soon, as somebody waits for the writer meanwhile. */
 static enum status seal_all(struct writer *writer)
 {
 	struct store_tail_info tail;
 	for (;;) {
+		sealer_hurry(writer->sealer);
 		sealer_wait(writer->sealer);
 		if (sealer_is_busy(writer->sealer)) {
 			enum status status = commit(writer, NULL);

@@ -13,6 +13,8 @@
 #ifndef MCPLEDGER_BLOCK_H
 #define MCPLEDGER_BLOCK_H
 
+#include <stdatomic.h>
+
 #include "event.h"
 #include "phrase.h"
 
@@ -21,7 +23,7 @@ enum {
 	BLOCK_ROWS_MAX = 8192,
 	BLOCK_RAW_BYTES_MAX = 32 * 1024 * 1024,
 	BLOCK_IMAGE_BYTES_MAX = 64 * 1024 * 1024, /* a reader refuses more */
-	PAYLOAD_INLINE_BYTES_MAX = 16 * 1024,     /* longer payloads live once per segment, see payload_ref */
+	PAYLOAD_INLINE_BYTES_MAX = 128 * 1024,    /* longer payloads live once per segment, see payload_ref */
 };
 
 /* --- building --- */
@@ -41,7 +43,7 @@ size_t rows_bytes(const struct rows *rows); /* raw size so far: against BLOCK_RA
  */
 struct payload_ref {
 	uint8_t key[32];
-	struct text stored; /* zlib-compressed, self-describing; see payload_unpack */
+	struct text stored; /* packed, self-describing; see payload_unpack */
 };
 size_t rows_payloads(const struct rows *rows, const struct payload_ref **refs);
 /* Unpacks what rows_payloads gave, and checks it. STATUS_DAMAGED. */
@@ -57,6 +59,11 @@ enum block_level { BLOCK_TAIL, BLOCK_SEALED };
  */
 enum status block_encode(const struct rows *rows, enum block_level level, uint64_t first_seq,
 	const uint8_t filter_key[16], struct buf *image, struct buf *summary) MUST_CHECK;
+/*
+ * From now on, the rows' texts are packed with all effort for BLOCK_SEALED, some 4 MB/s, but quickly as soon as another
+ * thread sets *hurry, which must outlive the rows.
+ */
+void rows_pack_thoroughly(struct rows *rows, const atomic_bool *hurry);
 
 /* --- tail chunks --- */
 

@@ -7,8 +7,19 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <zlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
 
 enum { PACK_SLACK_BYTES = 1024, UNPACK_STEP_BYTES = 4096, GZIP_MAGIC_FIRST = 0x1f };
+/* With the last two, level 16 of zstd 1.5 makes traces of agents smaller than level 17 does, in less time. */
+enum {
+	ZSTD_LEVEL_FAST = 3,
+	ZSTD_LEVEL_SMALL = 6,
+	ZSTD_LEVEL_SMALLEST = 16,
+	ZSTD_MIN_MATCH = 3,
+	ZSTD_TARGET_LENGTH = 256,
+	PIECE_BYTES = 256 * 1024,
+};
 enum { WINDOW_BITS = 15, WINDOW_BITS_GZIP = 16 + WINDOW_BITS, MEMORY_LEVEL = 9, LEVEL_FAST = 1, LEVEL_SMALL = 6 };
 
 /* What deflate may need at most: stored blocks, headers, and room for the engines' habits. */
@@ -21,7 +32,7 @@ static enum status zlib_pack(
 	struct text plain, enum codec_format format, enum codec_effort effort, char *to, size_t room, size_t *written)
 {
 	z_stream stream = {0};
-	int level = effort == CODEC_SMALL ? LEVEL_SMALL : LEVEL_FAST;
+	int level = effort == CODEC_FAST ? LEVEL_FAST : LEVEL_SMALL;
 	int strategy = effort == CODEC_SYMBOLS ? Z_HUFFMAN_ONLY : Z_DEFAULT_STRATEGY;
 	int bits = format == CODEC_GZIP ? WINDOW_BITS_GZIP : WINDOW_BITS;
 	if (deflateInit2(&stream, level, Z_DEFLATED, bits, MEMORY_LEVEL, strategy) != Z_OK)
@@ -48,8 +59,8 @@ static enum status engine_pack(
 {
 	if (effort == CODEC_SYMBOLS) /* igzip always looks for repeats */
 		return zlib_pack(plain, format, effort, to, room, written);
-	uint32_t level = effort == CODEC_SMALL ? 3 : 1;
-	uint32_t level_bytes = effort == CODEC_SMALL ? ISAL_DEF_LVL3_DEFAULT : ISAL_DEF_LVL1_DEFAULT;
+	uint32_t level = effort == CODEC_FAST ? 1 : 3;
+	uint32_t level_bytes = effort == CODEC_FAST ? ISAL_DEF_LVL1_DEFAULT : ISAL_DEF_LVL3_DEFAULT;
 	struct isal_zstream *stream = malloc(sizeof(*stream));
 	uint8_t *level_buf = malloc(level_bytes);
 	enum status status = STATUS_NO_MEMORY;
@@ -148,16 +159,83 @@ static enum status inflater_step(
 }
 #endif
 
+static enum status zstd_status(size_t result)
+{
+	if (!ZSTD_isError(result))
+		return STATUS_OK;
+	return ZSTD_getErrorCode(result) == ZSTD_error_dstSize_tooSmall ? STATUS_LIMIT : STATUS_NO_MEMORY;
+}
+
+static enum status zstd_pack(struct text plain, enum codec_effort effort, char *to, size_t room, size_t *written)
+{
+	int level = effort == CODEC_FAST ? ZSTD_LEVEL_FAST : ZSTD_LEVEL_SMALL;
+	*written = ZSTD_compress(to, room, plain.at, plain.len, level);
+	return zstd_status(*written);
+}
+
+/* Piece by piece, to be asked between them whether there is still time: STATUS_NOT_FOUND where there is not. */
+static enum status zstd_pack_thoroughly(
+	ZSTD_CCtx *context, struct text plain, const atomic_bool *hurry, char *to, size_t room, size_t *written)
+{
+	ZSTD_inBuffer in = {plain.at, 0, 0};
+	ZSTD_outBuffer packed = {to, room, 0};
+	(void)ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, ZSTD_LEVEL_SMALLEST);
+	(void)ZSTD_CCtx_setParameter(context, ZSTD_c_minMatch, ZSTD_MIN_MATCH);
+	(void)ZSTD_CCtx_setParameter(context, ZSTD_c_targetLength, ZSTD_TARGET_LENGTH);
+	(void)ZSTD_CCtx_setPledgedSrcSize(context, plain.len);
+	size_t left = 1;
+	while (left != 0 || in.size < plain.len) {
+		if (atomic_load_explicit(hurry, memory_order_relaxed))
+			return STATUS_NOT_FOUND;
+		if (in.pos == in.size)
+			in.size = plain.len - in.size < PIECE_BYTES ? plain.len : in.size + PIECE_BYTES;
+		left = ZSTD_compressStream2(context, &packed, &in, in.size == plain.len ? ZSTD_e_end : ZSTD_e_continue);
+		if (ZSTD_isError(left))
+			return zstd_status(left);
+		if (packed.pos == packed.size && left != 0)
+			return STATUS_LIMIT;
+	}
+	*written = packed.pos;
+	return STATUS_OK;
+}
+
+enum status codec_pack_thoroughly(struct text plain, const atomic_bool *hurry, struct buf *out)
+{
+	if (plain.len > UINT32_MAX / 2)
+		return STATUS_LIMIT;
+	size_t room = ZSTD_compressBound(plain.len);
+	size_t written = 0;
+	struct buf packed;
+	buf_init(&packed, room);
+	char *to = buf_reserve(&packed, room);
+	ZSTD_CCtx *context = ZSTD_createCCtx();
+	enum status status = STATUS_NO_MEMORY;
+	if (to && context)
+		status = zstd_pack_thoroughly(context, plain, hurry, to, room, &written);
+	(void)ZSTD_freeCCtx(context);
+	if (status == STATUS_NOT_FOUND)
+		status = zstd_pack(plain, CODEC_SMALL, to, room, &written);
+	if (status == STATUS_OK) {
+		buf_put(out, to, written);
+		status = buf_status(out);
+	}
+	buf_finish(&packed);
+	return status;
+}
+
 enum status codec_pack(struct text plain, enum codec_format format, enum codec_effort effort, struct buf *out)
 {
 	if (plain.len > UINT32_MAX / 2)
 		return STATUS_LIMIT;
-	size_t room = pack_bytes_max(plain.len);
+	size_t room = format == CODEC_ZSTD ? ZSTD_compressBound(plain.len) : pack_bytes_max(plain.len);
 	struct buf packed;
 	buf_init(&packed, room);
 	char *to = buf_reserve(&packed, room);
 	size_t written = 0;
-	enum status status = to ? engine_pack(plain, format, effort, to, room, &written) : STATUS_NO_MEMORY;
+	enum status status = STATUS_NO_MEMORY;
+	if (to)
+		status = format == CODEC_ZSTD ? zstd_pack(plain, effort, to, room, &written)
+					      : engine_pack(plain, format, effort, to, room, &written);
 	if (status == STATUS_OK) {
 		buf_put(out, to, written);
 		status = buf_status(out);
@@ -223,14 +301,28 @@ enum status codec_unpack(struct text packed, enum codec_format format, size_t pl
 	return status;
 }
 
-enum status codec_unpack_exact(struct text packed, void *plain, size_t len)
+/* A frame says what it holds; one that does not, or says another length, is none of ours. */
+static enum status zstd_unpack_exact(struct text packed, void *plain, size_t len)
+{
+	size_t made = 0;
+	if (ZSTD_getFrameContentSize(packed.at, packed.len) != len)
+		return STATUS_INVALID;
+	made = ZSTD_decompress(plain, len, packed.at, packed.len);
+	if (ZSTD_isError(made) && ZSTD_getErrorCode(made) == ZSTD_error_memory_allocation)
+		return STATUS_NO_MEMORY;
+	return made == len ? STATUS_OK : STATUS_INVALID;
+}
+
+enum status codec_unpack_exact(struct text packed, enum codec_format format, void *plain, size_t len)
 {
 	if (packed.len > UINT32_MAX / 8 || len > UINT32_MAX / 2)
 		return STATUS_INVALID;
+	if (format == CODEC_ZSTD)
+		return zstd_unpack_exact(packed, plain, len);
 	struct inflater *inflater = malloc(sizeof(*inflater));
 	if (inflater == NULL)
 		return STATUS_NO_MEMORY;
-	enum status status = inflater_begin(inflater, CODEC_ZLIB);
+	enum status status = inflater_begin(inflater, format);
 	if (status == STATUS_OK) {
 		size_t at = 0;
 		size_t done = 0;

@@ -51,7 +51,7 @@ static void put_lengths(struct image_writer *writer, const uint32_t *ends, uint3
 static void put_kept(struct image_writer *writer, const struct texts *texts, uint32_t count)
 {
 	put_lengths(writer, texts->ends, count);
-	image_put_bytes(writer, texts->bytes, count ? texts->ends[count - 1] : 0);
+	image_put_prose(writer, texts->bytes, count ? texts->ends[count - 1] : 0);
 }
 
 static void put_entries(struct image_writer *writer, const struct texts *texts)
@@ -192,7 +192,7 @@ static void put_shapes(struct image_writer *writer, const struct payload_columns
 	if (templates.failed != STATUS_OK)
 		writer->streams.failed = templates.failed;
 	image_put_ints(writer, lengths, count);
-	image_put_bytes(writer, templates.at, templates.len);
+	image_put_prose(writer, templates.at, templates.len);
 	buf_finish(&templates);
 	int64_t *holes = image_scratch(writer, columns->hole_count);
 	if (holes == NULL)
@@ -339,7 +339,7 @@ static enum status put_image(const struct rows *rows, enum block_level level, ui
 	const struct groups *groups, struct buf *image)
 {
 	struct image_writer writer;
-	image_writer_init(&writer, level);
+	image_writer_init(&writer, level, rows->hurry);
 	if (groups)
 		put_groups(&writer, groups, rows);
 	if (groups && groups->count <= 1)

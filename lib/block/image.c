@@ -26,12 +26,13 @@ enum {
 	AT_CHECKSUM = 40,
 };
 enum { MAP_BITS = 3, ORDER_SHIFT = 2, ORDER_BITS = 3, FLAG_ODD = 16, FLAGS_KNOWN = 31 };
-enum { STREAM_AS_IS, STREAM_ZLIB };
 enum {
-	INFLATE_TIMES_MAX = 1100,
+	INFLATE_TIMES_MAX = 1100, /* deflate makes no text more than 1032 times smaller */
 	PACK_MIN_BYTES = 64,
-	SMALL_FROM_BYTES = 32 * 1024
-}; /* deflate makes no text more than 1032 times smaller */
+	SMALL_FROM_BYTES = 32 * 1024,
+	ZSTD_FROM_BYTES = 256,
+	TAIL_ZSTD_FROM_BYTES = 256 * 1024, /* less is sooner written than packed */
+};
 
 static uint64_t checksum_of(const char *image, size_t directory_len)
 {
@@ -43,9 +44,9 @@ static uint32_t check_of(struct text streams, uint32_t place)
 	return (uint32_t)XXH3_64bits_withSeed(streams.at, streams.len, place);
 }
 
-void image_writer_init(struct image_writer *writer, enum block_level level)
+void image_writer_init(struct image_writer *writer, enum block_level level, const atomic_bool *hurry)
 {
-	*writer = (struct image_writer){.level = level};
+	*writer = (struct image_writer){.level = level, .hurry = hurry};
 	buf_init(&writer->directory, BLOCK_IMAGE_BYTES_MAX);
 	buf_init(&writer->streams, BLOCK_IMAGE_BYTES_MAX);
 }
@@ -98,9 +99,9 @@ void image_put_column(struct image_writer *writer, const struct image_column *co
 	writer->columns++;
 }
 
-static void put_stream(struct image_writer *writer, uint8_t packing, size_t stored, size_t raw)
+static void put_stream(struct image_writer *writer, enum stream_packing packing, size_t stored, size_t raw)
 {
-	uint8_t bytes[1 + 2 * VARINT_BYTES_MAX] = {packing};
+	uint8_t bytes[1 + 2 * VARINT_BYTES_MAX] = {(uint8_t)packing};
 	size_t len = 1;
 	len += varint_write(bytes + len, stored);
 	len += varint_write(bytes + len, raw);
@@ -109,22 +110,52 @@ static void put_stream(struct image_writer *writer, uint8_t packing, size_t stor
 		writer->directory.at[writer->stream_count_at]++;
 }
 
-void image_put_bytes(struct image_writer *writer, const void *bytes, size_t len)
+static void put_as_is(struct image_writer *writer, struct text plain)
+{
+	buf_put_text(&writer->streams, plain);
+	put_stream(writer, STREAM_AS_IS, plain.len, plain.len);
+}
+
+/* What was packed from `start` on; as it is where that failed, or saved less than a tenth. */
+static void end_packed(
+	struct image_writer *writer, enum status status, struct text plain, size_t start, enum stream_packing packing)
 {
 	struct buf *out = &writer->streams;
-	size_t start = out->len;
-	if (writer->level == BLOCK_SEALED && len >= PACK_MIN_BYTES) {
-		struct text plain = {bytes, len};
-		if (codec_pack(plain, CODEC_ZLIB, len < SMALL_FROM_BYTES ? CODEC_FAST : CODEC_SMALL, out) ==
-				STATUS_OK &&
-			out->len - start < len - len / 10) {
-			put_stream(writer, STREAM_ZLIB, out->len - start, len);
-			return;
-		}
-		out->len = start;
+	if (status == STATUS_OK && out->len - start < plain.len - plain.len / 10) {
+		put_stream(writer, packing, out->len - start, plain.len);
+		return;
 	}
-	buf_put(out, bytes, len);
-	put_stream(writer, STREAM_AS_IS, len, len);
+	out->len = start;
+	put_as_is(writer, plain);
+}
+
+void image_put_bytes(struct image_writer *writer, const void *bytes, size_t len)
+{
+	struct text plain = {bytes, len};
+	size_t start = writer->streams.len;
+	if (writer->level == BLOCK_TAIL || len < PACK_MIN_BYTES) {
+		put_as_is(writer, plain);
+		return;
+	}
+	enum codec_effort effort = len < SMALL_FROM_BYTES ? CODEC_FAST : CODEC_SMALL;
+	end_packed(writer, codec_pack(plain, CODEC_ZLIB, effort, &writer->streams), plain, start, STREAM_ZLIB);
+}
+
+void image_put_prose(struct image_writer *writer, const char *bytes, size_t len)
+{
+	struct text plain = {bytes, len};
+	size_t start = writer->streams.len;
+	bool is_tail = writer->level == BLOCK_TAIL;
+	enum status status = STATUS_OK;
+	if (len < (is_tail ? TAIL_ZSTD_FROM_BYTES : ZSTD_FROM_BYTES)) {
+		image_put_bytes(writer, bytes, len);
+		return;
+	}
+	if (is_tail || writer->hurry == NULL)
+		status = codec_pack(plain, CODEC_ZSTD, is_tail ? CODEC_FAST : CODEC_SMALL, &writer->streams);
+	else
+		status = codec_pack_thoroughly(plain, writer->hurry, &writer->streams);
+	end_packed(writer, status, plain, start, STREAM_ZSTD);
 }
 
 void image_put_ints(struct image_writer *writer, const int64_t *values, size_t count)
@@ -214,12 +245,12 @@ static bool get_stream(struct text directory, size_t *at, struct text *streams, 
 	if (*at >= directory.len)
 		return false;
 	uint8_t packing = (uint8_t)directory.at[(*at)++];
-	if (packing > STREAM_ZLIB || !get_small(directory, at, streams->len, &stored) ||
+	if (packing > STREAM_ZSTD || !get_small(directory, at, streams->len, &stored) ||
 		!get_small(directory, at, BLOCK_IMAGE_BYTES_MAX, &raw))
 		return false;
-	if (packing == STREAM_AS_IS ? raw != stored : raw / INFLATE_TIMES_MAX > stored)
+	if ((packing == STREAM_AS_IS && raw != stored) || (packing == STREAM_ZLIB && raw / INFLATE_TIMES_MAX > stored))
 		return false;
-	*stream = (struct image_stream){packing == STREAM_ZLIB, {streams->at, stored}, raw};
+	*stream = (struct image_stream){(enum stream_packing)packing, {streams->at, stored}, raw};
 	streams->at += stored;
 	streams->len -= stored;
 	return true;
@@ -318,12 +349,13 @@ struct text cursor_bytes(struct stream_cursor *cursor)
 	if (cursor->next >= cursor->entry->stream_count || image_check(cursor->entry) != STATUS_OK)
 		return fail(cursor, STATUS_DAMAGED);
 	const struct image_stream *stream = &cursor->entry->stream[cursor->next++];
-	if (!stream->packed)
+	if (stream->packing == STREAM_AS_IS)
 		return stream->stored;
 	char *bytes = arena_alloc(cursor->arena, stream->raw_len);
 	if (bytes == NULL)
 		return fail(cursor, STATUS_NO_MEMORY);
-	enum status status = codec_unpack_exact(stream->stored, bytes, stream->raw_len);
+	enum codec_format format = stream->packing == STREAM_ZLIB ? CODEC_ZLIB : CODEC_ZSTD;
+	enum status status = codec_unpack_exact(stream->stored, format, bytes, stream->raw_len);
 	if (status != STATUS_OK)
 		return fail(cursor, status == STATUS_INVALID ? STATUS_DAMAGED : status);
 	return (struct text){bytes, stream->raw_len};

@@ -29,9 +29,9 @@
  *   varint  places: rows, or occurrences of a leaf
  *   varint  entries
  *      1    number of streams, then per stream
- *             1     packing: 0 as is, 1 zlib
+ *             1     packing: 0 as is, 1 zlib, 2 zstd
  *             varint  stored length
- *             varint  length after inflating
+ *             varint  length after unpacking
  *      4    check: the low half of XXH3-64 of the column's streams, with the column's place in the directory as seed
  *
  * So each column can be believed by itself: a question that needs three of forty reads and checks three.
@@ -89,6 +89,7 @@ enum map { MAP_ALL, MAP_PRESENCE, MAP_CODES };
 enum order { ORDER_ARRIVAL, ORDER_GROUPED, ORDER_GROUP };
 enum { PAYLOAD_CODE_REFERENCE = 1, PAYLOAD_CODE_RAW, PAYLOAD_CODE_SHAPE };
 enum { HOLE_RAW, HOLE_STRING };
+enum stream_packing { STREAM_AS_IS, STREAM_ZLIB, STREAM_ZSTD };
 
 /* --- writing --- */
 
@@ -99,7 +100,8 @@ struct image_writer {
 	size_t stream_count_at; /* in directory, of the column being written */
 	size_t column_start;    /* in streams */
 	enum block_level level;
-	int64_t *scratch; /* for integers on their way */
+	const atomic_bool *hurry; /* see rows_pack_thoroughly; NULL: always */
+	int64_t *scratch;         /* for integers on their way */
 	size_t scratch_capacity;
 };
 
@@ -115,11 +117,16 @@ struct image_column {
 	uint32_t entries;
 };
 
-void image_writer_init(struct image_writer *writer, enum block_level level);
+void image_writer_init(struct image_writer *writer, enum block_level level, const atomic_bool *hurry);
 void image_writer_finish(struct image_writer *writer);
 void image_put_column(struct image_writer *writer, const struct image_column *column);
 /* The next stream of the column: bytes (deflated where that saves a tenth; never in a tail image), or integers. */
 void image_put_bytes(struct image_writer *writer, const void *bytes, size_t len);
+/*
+ * The same for texts back to back: many of them make a zstd frame, which sees repeats further back than deflate; in a
+ * tail image too, where there are very many.
+ */
+void image_put_prose(struct image_writer *writer, const char *bytes, size_t len);
 void image_put_ints(struct image_writer *writer, const int64_t *values, size_t count);
 void image_put_codes(struct image_writer *writer, const uint32_t *codes, size_t count);
 /* Room for count integers, until the next call; NULL: no memory (the writer has failed). */
@@ -131,7 +138,7 @@ enum status image_put(
 /* --- reading --- */
 
 struct image_stream {
-	bool packed;
+	enum stream_packing packing;
 	struct text stored;
 	size_t raw_len;
 };

@@ -329,7 +329,8 @@ static enum status get_plane(
 		uint8_t *bytes = arena_alloc(arena, count);
 		if (bytes == NULL)
 			return STATUS_NO_MEMORY;
-		enum status status = codec_unpack_exact((struct text){text.at + *at, (size_t)len}, bytes, count);
+		enum status status =
+			codec_unpack_exact((struct text){text.at + *at, (size_t)len}, CODEC_ZLIB, bytes, count);
 		if (status != STATUS_OK)
 			return status == STATUS_INVALID ? STATUS_DAMAGED : status;
 		from = bytes;

@@ -84,7 +84,7 @@ static size_t texts_memory(const struct texts *texts)
 
 static size_t memory_of(const struct rows *rows)
 {
-	size_t bytes = rows->packed.capacity;
+	size_t bytes = rows->packed.capacity + rows->scratch.capacity;
 	for (unsigned word = 0; word < FIELD_LIMIT / 64; word++) {
 		for (uint64_t bits = rows->touched[word]; bits; bits &= bits - 1) {
 			unsigned field = word * 64 + (unsigned)__builtin_ctzll(bits);
@@ -119,6 +119,11 @@ void rows_clear(struct rows *rows)
 	rows->bytes = 0;
 	if (memory_of(rows) > KEPT_BYTES_MAX)
 		release(rows);
+}
+
+void rows_pack_thoroughly(struct rows *rows, const atomic_bool *hurry)
+{
+	rows->hurry = hurry;
 }
 
 uint32_t rows_count(const struct rows *rows)
@@ -158,7 +163,7 @@ static bool is_stored(const struct rows *rows, const uint8_t key[32])
 }
 
 /*
- * A stored payload: OFFSET 0 SIZE 4 its length, 4 - a zlib stream.
+ * A stored payload: OFFSET 0 SIZE 4 its length, 4 - a zstd frame.
  */
 static enum status store_payload(struct rows *rows, const uint8_t key[32], struct text payload)
 {
@@ -170,7 +175,7 @@ static enum status store_payload(struct rows *rows, const uint8_t key[32], struc
 		!array_need(&rows->stored_ends, &rows->stored_ends_capacity, (size_t)rows->stored_count + 1))
 		return STATUS_NO_MEMORY;
 	buf_put(&rows->packed, &len, sizeof(len));
-	enum status status = codec_pack(payload, CODEC_ZLIB, CODEC_FAST, &rows->packed);
+	enum status status = codec_pack(payload, CODEC_ZSTD, CODEC_FAST, &rows->packed);
 	if (status != STATUS_OK) {
 		rows->packed.len = start;
 		rows->packed.failed = STATUS_OK;
@@ -265,13 +270,13 @@ enum status payload_unpack(struct text stored, struct arena *arena, struct text 
 	if (stored.len <= PACKED_HEAD_BYTES)
 		return STATUS_DAMAGED;
 	memcpy(&len, stored.at, sizeof(len));
-	if (len / 1100 > stored.len || len > BLOCK_IMAGE_BYTES_MAX)
+	if (len > BLOCK_IMAGE_BYTES_MAX)
 		return STATUS_DAMAGED;
 	char *bytes = arena_alloc(arena, len);
 	if (bytes == NULL)
 		return STATUS_NO_MEMORY;
 	struct text packed = {stored.at + PACKED_HEAD_BYTES, stored.len - PACKED_HEAD_BYTES};
-	enum status status = codec_unpack_exact(packed, bytes, len);
+	enum status status = codec_unpack_exact(packed, CODEC_ZSTD, bytes, len);
 	if (status != STATUS_OK)
 		return status == STATUS_INVALID ? STATUS_DAMAGED : status;
 	*payload = (struct text){bytes, len};

@@ -69,6 +69,7 @@ struct rows {
 	size_t *stored_ends;
 	size_t stored_capacity, stored_ends_capacity;
 	uint32_t stored_count;
+	const atomic_bool *hurry; /* see rows_pack_thoroughly; NULL: always */
 };
 
 extern const uint8_t field_types[FIELD_LIMIT]; /* enum field_type */

@@ -109,7 +109,7 @@ class Server:
         deadline = time.monotonic() + START_SECONDS
         while not is_ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                stop_with(f"{self.process.args[0]} did not start")
+                stop_with(f"{self.process.args[0]} did not come so far in time")
             time.sleep(every_s)
 
     def cpu_seconds(self):

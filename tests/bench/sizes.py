@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT / "tests" / "integration"))
 import traces
 
 BODY_EVENTS = 500
+SEAL_SOON = "MCPLEDGER_STORE_BLOCK_AGE_MAX=1s"
 OF_ZSTD_19 = {"livemcp": 1.15, "toolathlon": 1.20}
 
 
@@ -21,13 +22,14 @@ def packed_size(level, text):
 
 
 def stored_sizes(bench, lines):
-    """Bytes of blocks, large payloads and summaries, after a clean stop, which seals all."""
+    """Bytes of blocks, large payloads and summaries, when all is sealed; a stop would hurry the sealer."""
     with Scratch(bench.options) as folder:
-        with Daemon(bench.build, folder / "store", bench.options.set) as daemon:
+        with Daemon(bench.build, folder / "store", [*bench.options.set, SEAL_SOON]) as daemon:
             for at in range(0, len(lines), BODY_EVENTS):
                 status, answer = daemon.request("/v1/events", b"\n".join(lines[at:at + BODY_EVENTS]))
                 if status != 200:
                     stop_with(f"a trace was answered {status}: {answer[:300]!r}")
+            daemon.poll(lambda: daemon.metrics()["mcpledger_store_tail_events"] == 0)
             daemon.stop()
         figures = json.loads(run_cli(bench.build, ["--data", folder / "store", "stats", "-o", "json"])[0])
     if figures["tail_events"]:

@@ -7,6 +7,7 @@
  *             payloads.bin     the payloads kept outside: per payload 32 bytes of key, 4 of length, the stored bytes
  *             canonical.ndjson the canonical bytes of the block's events
  *             fields.txt       all their fields: "row number value" a line, as written by print_field
+ * In the last two, text that is long is told by its length and its SHA-256.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,8 +19,16 @@
 
 #include "block.h"
 #include "block_sample.h"
+#include "crypto.h"
 
-enum { EVENTS = 170, FIRST_PART = 100, FIRST_SEQ = 1000, FILE_BYTES_MAX = 16 * 1024 * 1024, KEY_BYTES = 32 };
+enum {
+	EVENTS = 170,
+	FIRST_PART = 100,
+	FIRST_SEQ = 1000,
+	FILE_BYTES_MAX = 16 * 1024 * 1024,
+	KEY_BYTES = 32,
+	WHOLE_BYTES_MAX = 64 * 1024
+};
 static const uint8_t filter_key[16] = "sixteen bytes...";
 static const char *directory;
 static struct buf chunk, image, summary, payloads, canonical, fields;
@@ -84,11 +93,26 @@ static enum status get_payload(void *context, const uint8_t key[32], struct aren
 	return STATUS_NOT_FOUND;
 }
 
+static void put_told(struct buf *out, struct text text)
+{
+	uint8_t digest[SHA256_BYTES];
+	if (text.len <= WHOLE_BYTES_MAX) {
+		buf_put_text(out, text);
+		return;
+	}
+	assert_int_equal(crypto_sha256(text, digest), STATUS_OK);
+	buf_printf(out, "%zu bytes, sha256 ", text.len);
+	for (size_t i = 0; i < sizeof(digest); i++)
+		buf_printf(out, "%02x", digest[i]);
+}
+
 static void print_field(struct buf *out, uint32_t row, const struct event *event, unsigned field)
 {
 	buf_printf(out, "%u %u ", row, field);
 	if (field_is_number(field_info(field)->type))
 		buf_put_int(out, event->value[field].number);
+	else if (event_text(event, field).len > WHOLE_BYTES_MAX)
+		put_told(out, event_text(event, field));
 	else
 		json_put_string(out, event_text(event, field));
 	buf_put_byte(out, '\n');
@@ -97,15 +121,21 @@ static void print_field(struct buf *out, uint32_t row, const struct event *event
 static void print_block(struct block *block, uint32_t first_row, struct buf *lines, struct buf *values)
 {
 	struct event *event = malloc(sizeof(*event));
+	struct buf line;
 	assert_non_null(event);
+	buf_init(&line, FILE_BYTES_MAX);
 	for (uint32_t row = 0; row < block_count(block); row++) {
 		assert_int_equal(block_event(block, row, event), STATUS_OK);
-		event_put_canonical(lines, event);
+		buf_clear(&line);
+		event_put_canonical(&line, event);
+		assert_int_equal(buf_status(&line), STATUS_OK);
+		put_told(lines, buf_text(&line));
 		buf_put_byte(lines, '\n');
 		for (unsigned field = 1; field < FIELD_LIMIT; field++)
 			if (event_has(event, field))
 				print_field(values, first_row + row, event, field);
 	}
+	buf_finish(&line);
 	free(event);
 }
 

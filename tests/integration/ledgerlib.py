@@ -318,9 +318,9 @@ def tool_call(name="echo", **members):
     return {"kind": "tool_call", "action": "tools/call", "target": {"type": "tool", "name": name}, **members}
 
 
-def noisy_event(rng, event_id, large=0.1):
-    """An event as JSON text, mostly random bytes, so that it is as large in the store; so many of them are large."""
-    size = rng.choice((10, 100, 3000)) if rng.random() >= large else rng.randrange(17_000, 60_000)
+def noisy_event(rng, event_id, large=0.02):
+    """An event as JSON text, mostly random bytes, so that it is as large in the store; so many are kept apart."""
+    size = rng.choice((10, 100, 3000)) if rng.random() >= large else rng.randrange(100_000, 150_000)
     blob = base64.b64encode(rng.randbytes(size)).decode()
     event = tool_call(rng.choice(("read", "write", "list")), id=event_id, time=time.time_ns(),
                                 session_id=f"s{rng.randrange(50)}", request={"blob": blob, "n": rng.randrange(10**18)})

@@ -4,7 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { TEXT_BYTES_MAX = 40 * 1024, LEAVES_MAX = 400, FIRST_TIME_S = 1795230845 };
+#include "block.h"
+
+enum { LIST_BYTES_MAX = 4 * 1024, LEAVES_MAX = 400, FIRST_TIME_S = 1795230845 };
 
 static const struct {
 	uint8_t type;
@@ -175,11 +177,11 @@ static struct text json(struct sample *sample)
 /* A list of n numbers. */
 static struct text list(struct sample *sample, unsigned n)
 {
-	char *text = arena_alloc(sample->arena, TEXT_BYTES_MAX);
+	char *text = arena_alloc(sample->arena, LIST_BYTES_MAX);
 	assert(text && n <= LEAVES_MAX);
 	size_t len = 0;
 	for (unsigned i = 0; i < n; i++)
-		len += (size_t)snprintf(text + len, TEXT_BYTES_MAX - len, "%c%u", i ? ',' : '[', i);
+		len += (size_t)snprintf(text + len, LIST_BYTES_MAX - len, "%c%u", i ? ',' : '[', i);
 	text[len++] = ']';
 	return (struct text){text, len};
 }
@@ -187,9 +189,9 @@ static struct text list(struct sample *sample, unsigned n)
 /* Longer than what is kept in the block. */
 static struct text large(struct sample *sample)
 {
-	size_t len = 17000 + sample_below(sample, 3) * 1000;
-	char *text = arena_alloc(sample->arena, TEXT_BYTES_MAX);
-	assert(text && len < TEXT_BYTES_MAX);
+	size_t len = PAYLOAD_INLINE_BYTES_MAX + (1 + sample_below(sample, 3)) * 1000;
+	char *text = arena_alloc(sample->arena, len);
+	assert(text);
 	memset(text, (int)('a' + sample_below(sample, 4)), len);
 	text[0] = text[len - 1] = '"';
 	return (struct text){text, len};

@@ -123,7 +123,7 @@ static void a_stream_cut_short_or_changed_is_refused(void **state)
 		buf_finish(&out);
 		buf_finish(&packed);
 	}
-	assert_int_equal(codec_unpack_exact(TEXT("not a stream"), back, sizeof(back)), STATUS_INVALID);
+	assert_int_equal(codec_unpack_exact(TEXT("not a stream"), CODEC_ZLIB, back, sizeof(back)), STATUS_INVALID);
 }
 
 static void exact_means_exact(void **state)
@@ -133,12 +133,97 @@ static void exact_means_exact(void **state)
 	char back[LIMIT + 1];
 	struct buf packed;
 	pack(plain, CODEC_ZLIB, CODEC_SYMBOLS, &packed);
-	assert_int_equal(codec_unpack_exact(buf_text(&packed), back, LIMIT), STATUS_OK);
+	assert_int_equal(codec_unpack_exact(buf_text(&packed), CODEC_ZLIB, back, LIMIT), STATUS_OK);
 	assert_memory_equal(back, plain.at, LIMIT);
-	assert_int_equal(codec_unpack_exact(buf_text(&packed), back, LIMIT - 1), STATUS_INVALID);
-	assert_int_equal(codec_unpack_exact(buf_text(&packed), back, LIMIT + 1), STATUS_INVALID);
+	assert_int_equal(codec_unpack_exact(buf_text(&packed), CODEC_ZLIB, back, LIMIT - 1), STATUS_INVALID);
+	assert_int_equal(codec_unpack_exact(buf_text(&packed), CODEC_ZLIB, back, LIMIT + 1), STATUS_INVALID);
 	buf_put_byte(&packed, 0);
-	assert_int_equal(codec_unpack_exact(buf_text(&packed), back, LIMIT), STATUS_INVALID);
+	assert_int_equal(codec_unpack_exact(buf_text(&packed), CODEC_ZLIB, back, LIMIT), STATUS_INVALID);
+	buf_finish(&packed);
+}
+
+enum { FAR_BYTES = 48 * 1024 };
+
+/* Bytes without order, and once more further back than the window of deflate. */
+static struct text repeated_far_apart(void)
+{
+	uint64_t random = 1;
+	for (size_t i = 0; i < FAR_BYTES; i++) {
+		random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+		plain_bytes[i] = plain_bytes[FAR_BYTES + i] = (char)(random >> 56);
+	}
+	return (struct text){plain_bytes, 2 * (size_t)FAR_BYTES};
+}
+
+static void a_repeat_further_back_than_deflate_sees_costs_next_to_nothing(void **state)
+{
+	(void)state;
+	atomic_bool hurry = false;
+	struct text plain = repeated_far_apart();
+	struct buf deflated;
+	struct buf framed;
+	struct buf thorough;
+	char *back = malloc(plain.len);
+	assert_non_null(back);
+	pack(plain, CODEC_ZLIB, CODEC_SMALL, &deflated);
+	pack(plain, CODEC_ZSTD, CODEC_SMALL, &framed);
+	buf_init(&thorough, OUT_BYTES_MAX);
+	assert_int_equal(codec_pack_thoroughly(plain, &hurry, &thorough), STATUS_OK);
+	assert_true(deflated.len > plain.len * 9 / 10);
+	assert_true(framed.len < plain.len * 11 / 20 && thorough.len < plain.len * 11 / 20);
+	assert_int_equal(codec_unpack_exact(buf_text(&framed), CODEC_ZSTD, back, plain.len), STATUS_OK);
+	assert_memory_equal(back, plain.at, plain.len);
+	memset(back, 0, plain.len);
+	assert_int_equal(codec_unpack_exact(buf_text(&thorough), CODEC_ZSTD, back, plain.len), STATUS_OK);
+	assert_memory_equal(back, plain.at, plain.len);
+	free(back);
+	buf_finish(&thorough);
+	buf_finish(&framed);
+	buf_finish(&deflated);
+}
+
+static void who_is_in_a_hurry_gets_what_small_makes(void **state)
+{
+	(void)state;
+	atomic_bool hurry = false;
+	struct text plain = plain_of(PLAIN_BYTES);
+	struct buf small;
+	struct buf hurried;
+	struct buf thorough;
+	pack(plain, CODEC_ZSTD, CODEC_SMALL, &small);
+	buf_init(&thorough, OUT_BYTES_MAX);
+	buf_init(&hurried, OUT_BYTES_MAX);
+	assert_int_equal(codec_pack_thoroughly(plain, &hurry, &thorough), STATUS_OK);
+	hurry = true;
+	assert_int_equal(codec_pack_thoroughly(plain, &hurry, &hurried), STATUS_OK);
+	assert_true(text_equal(buf_text(&hurried), buf_text(&small)));
+	assert_true(thorough.len < small.len);
+	buf_finish(&thorough);
+	buf_finish(&hurried);
+	buf_finish(&small);
+}
+
+static void a_frame_that_is_not_what_was_asked_for_is_refused(void **state)
+{
+	(void)state;
+	struct text plain = plain_of(LIMIT);
+	char back[LIMIT + 1];
+	struct buf packed;
+	pack(plain, CODEC_ZSTD, CODEC_FAST, &packed);
+	assert_int_equal(codec_unpack_exact(buf_text(&packed), CODEC_ZSTD, back, LIMIT), STATUS_OK);
+	assert_int_equal(codec_unpack_exact(buf_text(&packed), CODEC_ZSTD, back, LIMIT - 1), STATUS_INVALID);
+	assert_int_equal(codec_unpack_exact(buf_text(&packed), CODEC_ZSTD, back, LIMIT + 1), STATUS_INVALID);
+	assert_int_equal(codec_unpack_exact(buf_text(&packed), CODEC_ZLIB, back, LIMIT), STATUS_INVALID);
+	for (size_t len = 0; len < packed.len; len++)
+		assert_int_equal(
+			codec_unpack_exact((struct text){packed.at, len}, CODEC_ZSTD, back, LIMIT), STATUS_INVALID);
+	for (size_t i = 0; i < packed.len; i++) { /* without a checksum: some other bytes, or none */
+		packed.at[i] ^= 0x10;
+		(void)!codec_unpack_exact(buf_text(&packed), CODEC_ZSTD, back, LIMIT);
+		packed.at[i] ^= 0x10;
+	}
+	buf_put_byte(&packed, 0);
+	assert_int_equal(codec_unpack_exact(buf_text(&packed), CODEC_ZSTD, back, LIMIT), STATUS_INVALID);
 	buf_finish(&packed);
 }
 
@@ -205,6 +290,9 @@ int main(void)
 		cmocka_unit_test(gzip_members_follow_one_another_within_one_limit),
 		cmocka_unit_test(a_stream_cut_short_or_changed_is_refused),
 		cmocka_unit_test(exact_means_exact),
+		cmocka_unit_test(a_repeat_further_back_than_deflate_sees_costs_next_to_nothing),
+		cmocka_unit_test(who_is_in_a_hurry_gets_what_small_makes),
+		cmocka_unit_test(a_frame_that_is_not_what_was_asked_for_is_refused),
 		cmocka_unit_test(a_stream_in_pieces_of_any_size_gives_the_bytes_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

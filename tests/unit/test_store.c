@@ -273,6 +273,8 @@ static void a_payload_is_stored_once(void **state)
 	assert_int_equal(figures.payload_bytes, 15);
 }
 
+enum { PAYLOAD_BYTES = PAYLOAD_INLINE_BYTES_MAX + 1 };
+
 static void a_long_payload_comes_back_from_its_segment(void **state)
 {
 	struct store_dir *dir = *state;
@@ -282,11 +284,11 @@ static void a_long_payload_comes_back_from_its_segment(void **state)
 	const struct payload_ref *refs = NULL;
 	struct arena arena;
 	struct text payload;
-	char *json = malloc(100000);
+	char *json = malloc(PAYLOAD_BYTES);
 	assert_true(json && event);
-	memset(json, 'x', 100000);
-	json[0] = json[99999] = '"';
-	event_set_text(event, FIELD_REQUEST, (struct text){json, 100000});
+	memset(json, 'x', PAYLOAD_BYTES);
+	json[0] = json[PAYLOAD_BYTES - 1] = '"';
+	event_set_text(event, FIELD_REQUEST, (struct text){json, PAYLOAD_BYTES});
 	assert_int_equal(rows_create(&rows), STATUS_OK);
 	assert_int_equal(rows_append(rows, event), STATUS_OK);
 	assert_int_equal(rows_payloads(rows, &refs), 1);
@@ -298,7 +300,7 @@ static void a_long_payload_comes_back_from_its_segment(void **state)
 	store_dir_attach(dir);
 	arena_init(&arena, 1024 * 1024);
 	assert_int_equal(store_reader_payload(dir->reader, 1, refs->key, &arena, &payload), STATUS_OK);
-	assert_true(text_equal(payload, (struct text){json, 100000}));
+	assert_true(text_equal(payload, (struct text){json, PAYLOAD_BYTES}));
 	const uint8_t other[32] = {1};
 	assert_int_equal(store_reader_payload(dir->reader, 1, other, &arena, &payload), STATUS_DAMAGED);
 	assert_int_equal(store_reader_payload(dir->reader, 2, refs->key, &arena, &payload), STATUS_NOT_FOUND);

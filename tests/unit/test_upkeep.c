@@ -16,7 +16,10 @@
 #include "upkeep.h"
 #include "timestamp.h"
 
-enum { REQUEST_BYTES = 8000 };
+enum {
+	REQUEST_BYTES = 8000,
+	DIFFERENT = 250
+}; /* these come again and again: a block has each once, a part of the tail all */
 
 static _Atomic int64_t wall_clock_ahead_s, elapsed_ahead_s;
 
@@ -52,6 +55,7 @@ static struct ingest_result submit_large(struct fixture *fixture, const char *pr
 	buf_init(&body, 256 * 1024 * 1024);
 	uint64_t random = 1;
 	for (unsigned i = 0; i < count; i++) {
+		random = i % DIFFERENT == 0 ? 1 : random;
 		buf_printf(&body, "{\"kind\":\"tool_call\",\"id\":\"%s-%u\",\"target\":{\"name\":\"t\"},\"request\":\"",
 			prefix, i);
 		for (unsigned n = 0; n < REQUEST_BYTES; n++) {
@@ -281,20 +285,20 @@ static void test_what_a_full_map_has_no_room_for_goes_into_the_next_segment(void
 {
 	struct fixture *fixture = *state;
 	/* Either body fits below the size that begins a new segment, both do not fit into the map. */
-	fixture->conf.store_map_bytes = 80 * 1024 * 1024;
+	fixture->conf.store_map_bytes = 48 * 1024 * 1024;
 	fixture_start(fixture);
-	assert_int_equal(submit_large(fixture, "a", 4900).accepted, 4900);
+	assert_int_equal(submit_large(fixture, "a", 4500).accepted, 4500);
 	struct ingest_result result = submit_large(fixture, "b", 5600);
 	assert_int_equal(result.status, STATUS_OK);
 	assert_int_equal(result.accepted, 5600);
 	assert_int_equal(submit_large(fixture, "b", 100).duplicates, 100);
 	struct counts counts;
 	counters_get(&fixture->core.counters, SOURCE_HTTP, &counts);
-	assert_int_equal(counts.received, 10600);
-	assert_int_equal(counts.stored, 10500);
+	assert_int_equal(counts.received, 10200);
+	assert_int_equal(counts.stored, 10100);
 	assert_int_equal(counts.duplicate, 100);
 	fixture_stop(fixture);
-	assert_int_equal(fixture_count(fixture), 10500);
+	assert_int_equal(fixture_count(fixture), 10100);
 	assert_true(figures_of(fixture).segments >= 2);
 	assert_int_equal(fixture_count_notes(fixture, "full"), 0);
 }

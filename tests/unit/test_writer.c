@@ -272,7 +272,7 @@ static void test_large_payloads_come_back_whole_also_from_conflicting_events(voi
 			"{\"kind\":\"tool_call\",\"id\":\"big\",\"target\":{\"name\":\"t\"},\"request\":{\"n\":%u,"
 			"\"text\":\"",
 			n);
-		for (unsigned i = 0; i < 100000; i++)
+		for (unsigned i = 0; i <= PAYLOAD_INLINE_BYTES_MAX; i++)
 			buf_put_byte(&body, (uint8_t)('a' + (i * i + n) % 26));
 		buf_put_string(&body, "\"}}\n");
 	}
