@@ -51,7 +51,7 @@ def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("store")
     daemon = ledgerlib.Daemon(folder, settings={"store.segment_bytes_max": SEGMENT_BYTES}).start()
     fill_segments(daemon, 3)
-    daemon.accept(events(100_000, 20, random.Random(3), 60_000))
+    daemon.accept(events(100_000, 20, random.Random(3), 150_000))
     daemon.stop()
     return daemon.data
 

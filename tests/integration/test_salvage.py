@@ -164,7 +164,7 @@ def goes_on(new, kept, report):
     with contextlib.closing(ledgerlib.Daemon(new.parent, settings=SETTINGS)) as daemon:
         daemon.data = new
         daemon.start()
-        daemon.accept([ledgerlib.tool_call(id="after", session_id="s1", request={"text": "x" * 40_000})])
+        daemon.accept([ledgerlib.tool_call(id="after", session_id="s1", request={"text": "x" * 150_000})])
         for words in (["search", "tool:read", "-n", "0"], ["stats"], ["timeline", "session:s1"], ["gaps"], ["tools"]):
             done = ledgerlib.run_cli("--url", daemon.url, *words, "-o", "json", status=None)
             assert done.returncode in (0, 1), done.stderr

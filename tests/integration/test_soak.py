@@ -31,7 +31,7 @@ RETENTION_BYTES = 24 * MIB
 SETTINGS = {"store.segment_bytes_max": "16MiB", "store.retention_bytes": RETENTION_BYTES, "store.block_age_max": "1s",
             "udp.receive_buffer_bytes": "1MiB", "ingest.dedup_ids_max": 10_000, "query.tail_bytes_max": "1MiB"}
 CONFIGURATIONS = ("ingest:\n  payload_bytes_max: 1MiB\n", "ingest:\n  payload_bytes_max: 2MiB\n")
-PAYLOAD_BYTES, LARGE_PAYLOAD_BYTES = 3000, 40_000
+PAYLOAD_BYTES, LARGE_PAYLOAD_BYTES = 3000, 150_000
 QUESTIONS = (
     "events?q=tool:read&limit=20", "events?q=request.n%3E500&limit=5", "stats?by=server,tool", "sessions?limit=10",
     "timeline?q=session:s7", "tools", "errors", "gaps", "search?q=%22needle%22&limit=5", "principals",
@@ -82,7 +82,7 @@ class Emitter:
     def make(self, count):
         events = []
         for number in itertools.islice(self.numbers, count):
-            size = LARGE_PAYLOAD_BYTES if number % 200 == 0 else PAYLOAD_BYTES
+            size = LARGE_PAYLOAD_BYTES if number % 800 == 0 else PAYLOAD_BYTES
             events.append(ledgerlib.tool_call(
                 self.rng.choice(("read", "write", "list")), id=f"e{number}", time=time.time_ns(),
                 session_id=f"s{self.rng.randrange(50)}", server={"name": f"server-{self.rng.randrange(5)}"},
