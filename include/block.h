@@ -3,7 +3,7 @@
  *
  *   struct rows    columns that grow: the source's thread fills one per batch, the sealer one per block
  *   image          the bytes of rows: BLOCK_TAIL (cheap: what a group commit writes) or BLOCK_SEALED (small: grouped,
- *                  dictionaries, deflate).  One format, described in lib/block/image.h; one decoder for both.
+ *                  dictionaries, packed).  One format, described in lib/block/image.h; one decoder for both.
  *   tail chunk     what one group commit appends: parts, each an image with what only the writer knows
  *   struct block   a reader over one image (sealed, or a part of a tail chunk)
  *
@@ -23,7 +23,7 @@ enum {
 	BLOCK_ROWS_MAX = 8192,
 	BLOCK_RAW_BYTES_MAX = 32 * 1024 * 1024,
 	BLOCK_IMAGE_BYTES_MAX = 64 * 1024 * 1024, /* a reader refuses more */
-	PAYLOAD_INLINE_BYTES_MAX = 128 * 1024,    /* longer payloads live once per segment, see payload_ref */
+	PAYLOAD_INLINE_BYTES_MAX = 128 * 1024,    /* see payload_ref */
 };
 
 /* --- building --- */
@@ -46,8 +46,7 @@ struct payload_ref {
 	struct text stored; /* packed, self-describing; see payload_unpack */
 };
 size_t rows_payloads(const struct rows *rows, const struct payload_ref **refs);
-/* Unpacks what rows_payloads gave, and checks it. STATUS_DAMAGED. */
-enum status payload_unpack(struct text stored, struct arena *arena, struct text *payload) MUST_CHECK;
+enum status payload_unpack(struct text stored, struct arena *arena, struct text *payload) MUST_CHECK; /* DAMAGED */
 
 /* --- encoding --- */
 
@@ -59,10 +58,7 @@ enum block_level { BLOCK_TAIL, BLOCK_SEALED };
  */
 enum status block_encode(const struct rows *rows, enum block_level level, uint64_t first_seq,
 	const uint8_t filter_key[16], struct buf *image, struct buf *summary) MUST_CHECK;
-/*
- * From now on, the rows' texts are packed with all effort for BLOCK_SEALED, some 4 MB/s, but quickly as soon as another
- * thread sets *hurry, which must outlive the rows.
- */
+/* BLOCK_SEALED packs texts with all effort then, 4 MB/s, but soon when any thread sets *hurry, which outlives rows. */
 void rows_pack_thoroughly(struct rows *rows, const atomic_bool *hurry);
 
 /* --- tail chunks --- */
@@ -75,8 +71,7 @@ struct tail_part {
 	const uint64_t *fingerprints; /* per row, see dedup; read: not aligned, use memcpy */
 	struct text image;
 };
-/* Appends a part to a chunk. */
-void tail_put(struct buf *chunk, const struct tail_part *part);
+void tail_put(struct buf *chunk, const struct tail_part *part); /* appends a part to a chunk */
 /* Reads the next part of a chunk; *at starts at 0.  STATUS_NOT_FOUND: no more; STATUS_DAMAGED. */
 enum status tail_next(struct text chunk, size_t *at, struct tail_part *part) MUST_CHECK;
 
