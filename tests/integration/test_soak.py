@@ -79,10 +79,10 @@ class Emitter:
         self.before = []
         self.accepted = self.duplicates = 0
 
-    def make(self, count):
+    def make(self, count, large=LARGE_PAYLOAD_BYTES):
         events = []
         for number in itertools.islice(self.numbers, count):
-            size = LARGE_PAYLOAD_BYTES if number % 800 == 0 else PAYLOAD_BYTES
+            size = large if number % 400 == 0 else PAYLOAD_BYTES
             events.append(ledgerlib.tool_call(
                 self.rng.choice(("read", "write", "list")), id=f"e{number}", time=time.time_ns(),
                 session_id=f"s{self.rng.randrange(50)}", server={"name": f"server-{self.rng.randrange(5)}"},
@@ -99,7 +99,7 @@ class Emitter:
         self.duplicates += counts["duplicates"]
 
     def send_udp(self):
-        self.daemon.send_udp(*[dict(event, id="u" + event["id"]) for event in self.make(4)])
+        self.daemon.send_udp(*[dict(event, id="u" + event["id"]) for event in self.make(4, PAYLOAD_BYTES)])
 
 
 class Reader:
