@@ -23,6 +23,7 @@
 enum {
 	GROUP_BYTES_MAX = 16 * 1024 * 1024,       /* of batches in one commit */
 	TAIL_BYTES_MAX = 8 * 1024 * 1024,         /* a block is due with more */
+	HURRY_FROM_BLOCKS = 4,                    /* so much unsealed, and the sealer no longer takes its time */
 	BACKLOG_EVENTS_MAX = 64 * BLOCK_ROWS_MAX, /* more unsealed events, and the writer waits for the sealer */
 	OWN_TEXT_BYTES_MAX =
 		2 * LEDGER_NOTES_BYTES_MAX + 4096, /* what waited, what came since, and a note on the lost */
@@ -356,10 +357,9 @@ static void commit_or_begin_outage(struct writer *writer, struct batch *batches)
 
 /* --- sealing and rolling over --- */
 
-/* The sealer may take its time as long as no more than this waits. */
 static bool is_behind(const struct store_tail_info *tail)
 {
-	return tail->events >= 4 * BLOCK_ROWS_MAX || tail->bytes >= 4 * TAIL_BYTES_MAX;
+	return tail->events >= HURRY_FROM_BLOCKS * BLOCK_ROWS_MAX || tail->bytes >= HURRY_FROM_BLOCKS * TAIL_BYTES_MAX;
 }
 
 static void begin_seal_if_due(struct writer *writer, int64_t block_age_max)

@@ -14,21 +14,19 @@
 
 enum codec_format { CODEC_ZLIB, CODEC_GZIP, CODEC_ZSTD };
 
-/* CODEC_SYMBOLS: only the frequencies of bytes are used, no repeats are looked for (for columns of codes; deflate only). */
+/* CODEC_SYMBOLS, of deflate: only the frequencies of bytes are used, no repeats are looked for (columns of codes). */
 enum codec_effort { CODEC_FAST, CODEC_SMALL, CODEC_SYMBOLS };
 
 /* Appends one stream to out.  STATUS_NO_MEMORY; STATUS_LIMIT: it does not fit into out. */
 enum status codec_pack(
 	struct text plain, enum codec_format format, enum codec_effort effort, struct buf *out) MUST_CHECK;
 
-/*
- * The same with all effort, and CODEC_ZSTD: some 4 MB/s; but as soon as *hurry is set (by any thread), as CODEC_SMALL.
- */
+/* CODEC_ZSTD with all effort, some 4 MB/s; as CODEC_SMALL, from the beginning, once any thread has set *hurry. */
 enum status codec_pack_thoroughly(struct text plain, const atomic_bool *hurry, struct buf *out) MUST_CHECK;
 
 /*
- * CODEC_ZLIB or CODEC_GZIP.  Appends what a stream holds to out: at most plain_bytes_max bytes, so that a small hostile stream cannot become
- * large memory.  CODEC_GZIP takes several members behind one another, as RFC 1952 allows.
+ * CODEC_ZLIB or CODEC_GZIP.  Appends what a stream holds to out: at most plain_bytes_max bytes, so that a small
+ * hostile stream cannot become large memory.  CODEC_GZIP takes several members behind one another, as RFC 1952 allows.
  * STATUS_INVALID: not such a stream, damaged, cut short, or followed by something else; STATUS_TOO_LARGE: more than
  * plain_bytes_max; STATUS_NO_MEMORY; STATUS_LIMIT: out is full.  On failure out is as it was.
  */

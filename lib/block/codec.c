@@ -10,7 +10,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-enum { PACK_SLACK_BYTES = 1024, UNPACK_STEP_BYTES = 4096, GZIP_MAGIC_FIRST = 0x1f };
+enum { PACK_SLACK_BYTES = 1024, PACK_PIECE_BYTES = 256 * 1024, UNPACK_STEP_BYTES = 4096, GZIP_MAGIC_FIRST = 0x1f };
 /* With the last two, level 16 of zstd 1.5 makes traces of agents smaller than level 17 does, in less time. */
 enum {
 	ZSTD_LEVEL_FAST = 3,
@@ -18,7 +18,6 @@ enum {
 	ZSTD_LEVEL_SMALLEST = 16,
 	ZSTD_MIN_MATCH = 3,
 	ZSTD_TARGET_LENGTH = 256,
-	PIECE_BYTES = 256 * 1024,
 };
 enum { WINDOW_BITS = 15, WINDOW_BITS_GZIP = 16 + WINDOW_BITS, MEMORY_LEVEL = 9, LEVEL_FAST = 1, LEVEL_SMALL = 6 };
 
@@ -32,7 +31,7 @@ static enum status zlib_pack(
 	struct text plain, enum codec_format format, enum codec_effort effort, char *to, size_t room, size_t *written)
 {
 	z_stream stream = {0};
-	int level = effort == CODEC_FAST ? LEVEL_FAST : LEVEL_SMALL;
+	int level = effort == CODEC_SMALL ? LEVEL_SMALL : LEVEL_FAST;
 	int strategy = effort == CODEC_SYMBOLS ? Z_HUFFMAN_ONLY : Z_DEFAULT_STRATEGY;
 	int bits = format == CODEC_GZIP ? WINDOW_BITS_GZIP : WINDOW_BITS;
 	if (deflateInit2(&stream, level, Z_DEFLATED, bits, MEMORY_LEVEL, strategy) != Z_OK)
@@ -59,8 +58,8 @@ static enum status engine_pack(
 {
 	if (effort == CODEC_SYMBOLS) /* igzip always looks for repeats */
 		return zlib_pack(plain, format, effort, to, room, written);
-	uint32_t level = effort == CODEC_FAST ? 1 : 3;
-	uint32_t level_bytes = effort == CODEC_FAST ? ISAL_DEF_LVL1_DEFAULT : ISAL_DEF_LVL3_DEFAULT;
+	uint32_t level = effort == CODEC_SMALL ? 3 : 1;
+	uint32_t level_bytes = effort == CODEC_SMALL ? ISAL_DEF_LVL3_DEFAULT : ISAL_DEF_LVL1_DEFAULT;
 	struct isal_zstream *stream = malloc(sizeof(*stream));
 	uint8_t *level_buf = malloc(level_bytes);
 	enum status status = STATUS_NO_MEMORY;
@@ -166,16 +165,9 @@ static enum status zstd_status(size_t result)
 	return ZSTD_getErrorCode(result) == ZSTD_error_dstSize_tooSmall ? STATUS_LIMIT : STATUS_NO_MEMORY;
 }
 
-static enum status zstd_pack(struct text plain, enum codec_effort effort, char *to, size_t room, size_t *written)
-{
-	int level = effort == CODEC_FAST ? ZSTD_LEVEL_FAST : ZSTD_LEVEL_SMALL;
-	*written = ZSTD_compress(to, room, plain.at, plain.len, level);
-	return zstd_status(*written);
-}
-
 /* Piece by piece, to be asked between them whether there is still time: STATUS_NOT_FOUND where there is not. */
 static enum status zstd_pack_thoroughly(
-	ZSTD_CCtx *context, struct text plain, const atomic_bool *hurry, char *to, size_t room, size_t *written)
+	struct text plain, const atomic_bool *hurry, ZSTD_CCtx *context, char *to, size_t room, size_t *written)
 {
 	ZSTD_inBuffer in = {plain.at, 0, 0};
 	ZSTD_outBuffer packed = {to, room, 0};
@@ -188,7 +180,7 @@ static enum status zstd_pack_thoroughly(
 		if (atomic_load_explicit(hurry, memory_order_relaxed))
 			return STATUS_NOT_FOUND;
 		if (in.pos == in.size)
-			in.size = plain.len - in.size < PIECE_BYTES ? plain.len : in.size + PIECE_BYTES;
+			in.size = plain.len - in.size < PACK_PIECE_BYTES ? plain.len : in.size + PACK_PIECE_BYTES;
 		left = ZSTD_compressStream2(context, &packed, &in, in.size == plain.len ? ZSTD_e_end : ZSTD_e_continue);
 		if (ZSTD_isError(left))
 			return zstd_status(left);
@@ -199,31 +191,25 @@ static enum status zstd_pack_thoroughly(
 	return STATUS_OK;
 }
 
-enum status codec_pack_thoroughly(struct text plain, const atomic_bool *hurry, struct buf *out)
+/* hurry: NULL: always. */
+static enum status zstd_pack(
+	struct text plain, enum codec_effort effort, const atomic_bool *hurry, char *to, size_t room, size_t *written)
 {
-	if (plain.len > UINT32_MAX / 2)
-		return STATUS_LIMIT;
-	size_t room = ZSTD_compressBound(plain.len);
-	size_t written = 0;
-	struct buf packed;
-	buf_init(&packed, room);
-	char *to = buf_reserve(&packed, room);
-	ZSTD_CCtx *context = ZSTD_createCCtx();
-	enum status status = STATUS_NO_MEMORY;
-	if (to && context)
-		status = zstd_pack_thoroughly(context, plain, hurry, to, room, &written);
-	(void)ZSTD_freeCCtx(context);
-	if (status == STATUS_NOT_FOUND)
-		status = zstd_pack(plain, CODEC_SMALL, to, room, &written);
-	if (status == STATUS_OK) {
-		buf_put(out, to, written);
-		status = buf_status(out);
+	enum status status = STATUS_NOT_FOUND;
+	if (hurry) {
+		ZSTD_CCtx *context = ZSTD_createCCtx();
+		status = context ? zstd_pack_thoroughly(plain, hurry, context, to, room, written) : STATUS_NO_MEMORY;
+		(void)ZSTD_freeCCtx(context);
 	}
-	buf_finish(&packed);
-	return status;
+	if (status != STATUS_NOT_FOUND)
+		return status;
+	*written =
+		ZSTD_compress(to, room, plain.at, plain.len, effort == CODEC_FAST ? ZSTD_LEVEL_FAST : ZSTD_LEVEL_SMALL);
+	return zstd_status(*written);
 }
 
-enum status codec_pack(struct text plain, enum codec_format format, enum codec_effort effort, struct buf *out)
+static enum status pack(struct text plain, enum codec_format format, enum codec_effort effort, const atomic_bool *hurry,
+	struct buf *out)
 {
 	if (plain.len > UINT32_MAX / 2)
 		return STATUS_LIMIT;
@@ -234,7 +220,7 @@ enum status codec_pack(struct text plain, enum codec_format format, enum codec_e
 	size_t written = 0;
 	enum status status = STATUS_NO_MEMORY;
 	if (to)
-		status = format == CODEC_ZSTD ? zstd_pack(plain, effort, to, room, &written)
+		status = format == CODEC_ZSTD ? zstd_pack(plain, effort, hurry, to, room, &written)
 					      : engine_pack(plain, format, effort, to, room, &written);
 	if (status == STATUS_OK) {
 		buf_put(out, to, written);
@@ -242,6 +228,16 @@ enum status codec_pack(struct text plain, enum codec_format format, enum codec_e
 	}
 	buf_finish(&packed);
 	return status;
+}
+
+enum status codec_pack(struct text plain, enum codec_format format, enum codec_effort effort, struct buf *out)
+{
+	return pack(plain, format, effort, NULL, out);
+}
+
+enum status codec_pack_thoroughly(struct text plain, const atomic_bool *hurry, struct buf *out)
+{
+	return pack(plain, CODEC_ZSTD, CODEC_SMALL, hurry, out);
 }
 
 /* Unpacks one member from *at on. */
@@ -304,10 +300,9 @@ enum status codec_unpack(struct text packed, enum codec_format format, size_t pl
 /* A frame says what it holds; one that does not, or says another length, is none of ours. */
 static enum status zstd_unpack_exact(struct text packed, void *plain, size_t len)
 {
-	size_t made = 0;
 	if (ZSTD_getFrameContentSize(packed.at, packed.len) != len)
 		return STATUS_INVALID;
-	made = ZSTD_decompress(plain, len, packed.at, packed.len);
+	size_t made = ZSTD_decompress(plain, len, packed.at, packed.len);
 	if (ZSTD_isError(made) && ZSTD_getErrorCode(made) == ZSTD_error_memory_allocation)
 		return STATUS_NO_MEMORY;
 	return made == len ? STATUS_OK : STATUS_INVALID;

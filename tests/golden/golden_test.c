@@ -93,17 +93,17 @@ static enum status get_payload(void *context, const uint8_t key[32], struct aren
 	return STATUS_NOT_FOUND;
 }
 
-static void put_told(struct buf *out, struct text text)
+/* A text that is long, told by its length and its digest; false: it is not, and nothing was put. */
+static bool put_long(struct buf *out, struct text text)
 {
 	uint8_t digest[SHA256_BYTES];
-	if (text.len <= WHOLE_BYTES_MAX) {
-		buf_put_text(out, text);
-		return;
-	}
+	if (text.len <= WHOLE_BYTES_MAX)
+		return false;
 	assert_int_equal(crypto_sha256(text, digest), STATUS_OK);
 	buf_printf(out, "%zu bytes, sha256 ", text.len);
 	for (size_t i = 0; i < sizeof(digest); i++)
 		buf_printf(out, "%02x", digest[i]);
+	return true;
 }
 
 static void print_field(struct buf *out, uint32_t row, const struct event *event, unsigned field)
@@ -111,9 +111,7 @@ static void print_field(struct buf *out, uint32_t row, const struct event *event
 	buf_printf(out, "%u %u ", row, field);
 	if (field_is_number(field_info(field)->type))
 		buf_put_int(out, event->value[field].number);
-	else if (event_text(event, field).len > WHOLE_BYTES_MAX)
-		put_told(out, event_text(event, field));
-	else
+	else if (!put_long(out, event_text(event, field)))
 		json_put_string(out, event_text(event, field));
 	buf_put_byte(out, '\n');
 }
@@ -129,7 +127,8 @@ static void print_block(struct block *block, uint32_t first_row, struct buf *lin
 		buf_clear(&line);
 		event_put_canonical(&line, event);
 		assert_int_equal(buf_status(&line), STATUS_OK);
-		put_told(lines, buf_text(&line));
+		if (!put_long(lines, buf_text(&line)))
+			buf_put_text(lines, buf_text(&line));
 		buf_put_byte(lines, '\n');
 		for (unsigned field = 1; field < FIELD_LIMIT; field++)
 			if (event_has(event, field))

@@ -4,9 +4,10 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "image.h"
 #include "ints.h"
 
-enum { HEADER_BYTES = 48, AT_DIRECTORY_LENGTH = 32, AT_CHECKSUM = 40, COLUMN_HEAD_BYTES = 3 };
+enum { AT_DIRECTORY_LENGTH = 32, AT_CHECKSUM = 40, COLUMN_HEAD_BYTES = 3 };
 
 static bool skip(struct text directory, size_t *at, size_t len)
 {
@@ -47,15 +48,15 @@ static bool read_column(struct text directory, size_t *at, size_t room, size_t *
 void checks_fit(char *image, size_t len)
 {
 	uint32_t directory_len = 0;
-	if (len < HEADER_BYTES)
+	if (len < IMAGE_HEADER_BYTES)
 		return;
 	memcpy(&directory_len, image + AT_DIRECTORY_LENGTH, sizeof(directory_len));
-	if (directory_len > len - HEADER_BYTES)
+	if (directory_len > len - IMAGE_HEADER_BYTES)
 		return;
-	char *directory_at = image + HEADER_BYTES;
+	char *directory_at = image + IMAGE_HEADER_BYTES;
 	const struct text directory = {directory_at, directory_len};
 	const char *streams = directory_at + directory_len;
-	size_t room = len - HEADER_BYTES - directory_len;
+	size_t room = len - IMAGE_HEADER_BYTES - directory_len;
 	size_t stored = 0;
 	size_t at = 0;
 	for (uint32_t place = 0; read_column(directory, &at, room, &stored); place++) {

@@ -16,10 +16,8 @@
 #include "upkeep.h"
 #include "timestamp.h"
 
-enum {
-	REQUEST_BYTES = 8000,
-	DIFFERENT = 250
-}; /* these come again and again: a block has each once, a part of the tail all */
+/* So many different requests come again and again: a block has each once, each part of the tail all of them. */
+enum { REQUEST_BYTES = 8000, DIFFERENT = 250 };
 
 static _Atomic int64_t wall_clock_ahead_s, elapsed_ahead_s;
 
