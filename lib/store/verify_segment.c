@@ -178,7 +178,8 @@ static enum status begin_unit(struct check *check, enum env_db db, struct segmen
 static bool continues(const struct series *series, enum env_db db, const struct segment_part *part, struct text key)
 {
 	const struct segment_part *last = &series->part;
-	if (!series->is_open || part->number != last->number + 1)
+	if (!series->is_open || part->number != last->number + 1 || part->bytes_whole != last->bytes_whole ||
+		part->recv_time != last->recv_time)
 		return false;
 	if (db == ENV_PAYLOAD)
 		return memcmp(series->digest, key.at, DIGEST_BYTES) == 0;

@@ -20,6 +20,9 @@ LONG = os.environ.get("MCPLEDGER_CRASH_LONG") == "1"
 SEED = int(os.environ.get("MCPLEDGER_TEST_SEED", "0")) or random.SystemRandom().getrandbits(32)
 PAGE_BYTES = 4096
 METAS = 2
+PAGE_HEADER_BYTES = 16
+PART_HEADER_BYTES = 48
+PART_MAGICS = (b"mlT1", b"mlB1", b"mlS1", b"mlP1")
 FLIPS = 240  # of each store, in the short form
 LONG_EVERY = 16  # one byte in so many is tried with the command line, in the long form
 PROCESSES = 2
@@ -63,8 +66,16 @@ def store(request, tmp_path_factory):
     return copy
 
 
+def header_of_a_further_part(data):
+    """Offsets of its bytes; a value of many parts says in each how long it is in all."""
+    for at in range(PAGE_HEADER_BYTES, len(data), PAGE_BYTES):
+        if data[at:at + 4] in PART_MAGICS and 0 < data[at + 4] < data[at + 6] - 1:
+            return range(at, at + PART_HEADER_BYTES)
+    return range(0)
+
+
 def places(data):
-    """Offsets of bytes: all of them, or a sample of which most are in metas, heads of pages, and their nodes."""
+    """Offsets of bytes: all of them, or a sample of which most are in metas, heads of pages, their nodes, and parts."""
     if LONG:
         return range(SEED % LONG_EVERY, len(data), LONG_EVERY)
     rng = random.Random(SEED)
@@ -73,7 +84,7 @@ def places(data):
     chosen += [rng.randrange(METAS, pages) * PAGE_BYTES
                + rng.choice((rng.randrange(64), rng.randrange(3600, PAGE_BYTES)))
                for _ in range(FLIPS // 3)]
-    return chosen + [rng.randrange(len(data)) for _ in range(FLIPS // 3)]
+    return chosen + [rng.randrange(len(data)) for _ in range(FLIPS // 3)] + list(header_of_a_further_part(data))
 
 
 def covers(damage, seq):
