@@ -12,6 +12,20 @@ enum { LEAVES_MAX = 64 };
 
 #define MUST(call) must((call), #call)
 
+/*
+ * A filter says "perhaps" of one wrong word in 256: with keys drawn at random, a test that tells which blocks are read
+ * would fail in one run of fifty.  This stands before the one of GnuTLS, and draws the same bytes in each run.
+ */
+int gnutls_rnd(unsigned level, void *bytes, size_t len);
+int gnutls_rnd(unsigned level, void *bytes, size_t len)
+{
+	static uint8_t drawn;
+	(void)level;
+	for (size_t i = 0; i < len; i++)
+		((uint8_t *)bytes)[i] = (uint8_t)(++drawn * 151U);
+	return 0;
+}
+
 static void must(enum status status, const char *call)
 {
 	if (status == STATUS_OK)
