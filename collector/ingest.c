@@ -395,6 +395,7 @@ static void settle_budget(struct budget *budget, struct batch *batch)
 		batch->budget_bytes = bytes;
 	}
 	batch->item.bytes = bytes;
+	batch->item.events = batch_row_count(batch);
 }
 
 void ingest_submit_all(struct ingest_worker *worker, const struct ingest_request *requests, size_t count,

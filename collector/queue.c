@@ -13,7 +13,8 @@ struct queue {
 	/* all below: under lock */
 	struct queue_item *first;
 	struct queue_item **last; /* where the next item is linked */
-	size_t count, items_max;
+	size_t count, items_max, events;
+	size_t wanted; /* events the consumer waits for */
 	bool woken, closed, waiting;
 };
 
@@ -65,7 +66,9 @@ enum status queue_push(struct queue *queue, struct queue_item *item)
 		*queue->last = item;
 		queue->last = &item->next;
 		queue->count++;
-		signal_consumer(queue);
+		queue->events += item->events;
+		if (queue->events >= queue->wanted)
+			signal_consumer(queue);
 	}
 	pthread_mutex_unlock(&queue->lock);
 	return status;
@@ -81,15 +84,29 @@ static struct timespec deadline_of(int64_t timeout_ns)
 	return at;
 }
 
-struct queue_item *queue_take(struct queue *queue, size_t bytes_max, int64_t timeout_ns)
+/* Under lock: waits for an item, and for so many events. */
+static void wait_for(struct queue *queue, size_t events, int64_t timeout_ns)
 {
 	struct timespec deadline = deadline_of(timeout_ns > 0 ? timeout_ns : 0);
-	pthread_mutex_lock(&queue->lock);
 	queue->waiting = true;
+	queue->wanted = events;
 	int expired = 0;
-	while (queue->first == NULL && !queue->woken && !queue->closed && !expired)
+	while ((queue->first == NULL || queue->events < events) && !queue->woken && !queue->closed && !expired)
 		expired = pthread_cond_timedwait(&queue->changed, &queue->lock, &deadline);
 	queue->waiting = false;
+}
+
+void queue_gather(struct queue *queue, size_t events, int64_t timeout_ns)
+{
+	pthread_mutex_lock(&queue->lock);
+	wait_for(queue, events, timeout_ns);
+	pthread_mutex_unlock(&queue->lock);
+}
+
+struct queue_item *queue_take(struct queue *queue, size_t bytes_max, int64_t timeout_ns)
+{
+	pthread_mutex_lock(&queue->lock);
+	wait_for(queue, 0, timeout_ns);
 	queue->woken = false;
 
 	struct queue_item *taken = queue->first;
@@ -97,6 +114,7 @@ struct queue_item *queue_take(struct queue *queue, size_t bytes_max, int64_t tim
 	size_t bytes = 0;
 	while (*end && (end == &taken || bytes < bytes_max)) {
 		bytes += (*end)->bytes;
+		queue->events -= (*end)->events;
 		end = &(*end)->next;
 		queue->count--;
 	}

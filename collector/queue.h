@@ -2,7 +2,8 @@
  * queue - the bounded hand-over from the sources' threads to the writer: any number of producers, one consumer.
  *
  * An item is handed over whole, once per batch and never per event, so one mutex is enough.  The item's memory belongs to
- * the queue between push and take.  queue_push, queue_wake and queue_close: any thread; queue_take: one thread.
+ * the queue between push and take.  queue_push, queue_wake and queue_close: any thread; queue_gather and queue_take: one
+ * thread.
  */
 #ifndef MCPLEDGER_QUEUE_H
 #define MCPLEDGER_QUEUE_H
@@ -16,7 +17,8 @@
 /* First member of what is handed over. */
 struct queue_item {
 	struct queue_item *next;
-	size_t bytes; /* weight of the item, for queue_take's limit; set before push */
+	size_t bytes;  /* weight of the item, for queue_take's limit; set before push, as is this: */
+	size_t events; /* for queue_gather */
 };
 
 struct queue;
@@ -26,6 +28,11 @@ void queue_destroy(struct queue **queue); /* must be empty */
 
 /* STATUS_BUSY: items_max are in it; STATUS_CANCELLED: it is closed.  The item stays the caller's then. */
 enum status queue_push(struct queue *queue, struct queue_item *item) MUST_CHECK;
+/*
+ * Waits until so many events are in it, queue_wake or queue_close is called, or timeout_ns have passed: for a consumer to
+ * whom taking twice costs more than waiting.
+ */
+void queue_gather(struct queue *queue, size_t events, int64_t timeout_ns);
 /*
  * Takes items in order of arrival, at least one if there is one, and no more once they weigh bytes_max.  With none,
  * waits until one comes, queue_wake or queue_close is called, or timeout_ns have passed.  Returns a list ended by NULL.

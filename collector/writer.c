@@ -23,6 +23,7 @@
 enum {
 	GROUP_BYTES_MAX = 16 * 1024 * 1024,       /* of batches in one commit */
 	TAIL_BYTES_MAX = 8 * 1024 * 1024,         /* a block is due with more */
+	FEW_EVENTS = 16,                          /* a commit with fewer waits for COMMIT_INTERVAL_MIN */
 	HURRY_FROM_BLOCKS = 4,                    /* so much unsealed, and the sealer no longer takes its time */
 	BACKLOG_EVENTS_MAX = 64 * BLOCK_ROWS_MAX, /* more unsealed events, and the writer waits for the sealer */
 	OWN_TEXT_BYTES_MAX =
@@ -30,10 +31,11 @@ enum {
 	STATE_BYTES_MAX = 64 * 1024,
 };
 
-#define TICK_INTERVAL  NS_PER_S
-#define RETRY_INTERVAL (10 * NS_PER_S)
-#define CLEAN_STATE    "clean"
-#define OLDEST_STATE   "oldest" /* what retention has left, as far as the ledger tells */
+#define COMMIT_INTERVAL_MIN (2 * NS_PER_MS)
+#define TICK_INTERVAL       NS_PER_S
+#define RETRY_INTERVAL      (10 * NS_PER_S)
+#define CLEAN_STATE         "clean"
+#define OLDEST_STATE        "oldest" /* what retention has left, as far as the ledger tells */
 
 struct writer {
 	struct writer_options parts;
@@ -50,9 +52,10 @@ struct writer {
 	struct ingest_worker *own_worker;
 	struct buf own_text; /* ledger events that are not committed yet */
 	struct buf state;
-	uint64_t changes_stored;                         /* of the counters */
-	uint64_t oldest_put, oldest_stored;              /* OLDEST_STATE: in the transaction, in the store */
-	int64_t ticked_at, seal_retry_at, roll_retry_at; /* elapsed */
+	uint64_t changes_stored;            /* of the counters */
+	uint64_t oldest_put, oldest_stored; /* OLDEST_STATE: in the transaction, in the store */
+	int64_t ticked_at, committed_at, seal_retry_at, roll_retry_at; /* elapsed */
+	bool commit_was_shared;                                        /* by several batches */
 	bool sealed_in_txn;
 	bool own_in_commit;  /* own_text is in the batches of the commit at hand */
 	bool marked_running; /* the store says that a process writes to it, and has not stopped */
@@ -441,8 +444,21 @@ static bool has_changes(const struct writer *writer)
 	return has_notes(writer) || sealer_is_done(writer->sealer);
 }
 
+/*
+ * Where several wait for each commit, and bring little, commits follow each other no faster than each 2 ms: one flushes
+ * the disk twice, however little is in it.  Who waits alone, as an emitter does that sends one event after the other,
+ * waits for nothing else.
+ */
+static void gather(struct writer *writer)
+{
+	int64_t left = writer->committed_at + COMMIT_INTERVAL_MIN - timestamp_elapsed();
+	if (writer->commit_was_shared && left > 0)
+		queue_gather(writer->parts.queue, FEW_EVENTS, left);
+}
+
 static void run_once(struct writer *writer)
 {
+	gather(writer);
 	struct writer_limits limits = limits_of(writer);
 	int64_t wait = writer->ticked_at + TICK_INTERVAL - timestamp_elapsed();
 	struct batch *batches = batch_of(queue_take(writer->parts.queue, GROUP_BYTES_MAX, wait));
@@ -454,6 +470,8 @@ static void run_once(struct writer *writer)
 	bool counted = is_tick && atomic_load(&writer->parts.counters->changes) != writer->changes_stored;
 	if (batches || (!is_in_outage(writer) && (counted || has_changes(writer)))) {
 		roll_if_due(writer);
+		writer->committed_at = timestamp_elapsed();
+		writer->commit_was_shared = batches && batches->item.next;
 		commit_or_begin_outage(writer, batches);
 	}
 	begin_seal_if_due(writer, limits.block_age_ns_max);

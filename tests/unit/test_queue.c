@@ -24,7 +24,7 @@ static void test_items_come_out_in_order_and_no_more_than_weighs_the_limit(void 
 	assert_int_equal(queue_create(&queue, 10), STATUS_OK);
 	struct item items[5];
 	for (unsigned i = 0; i < 5; i++) {
-		items[i] = (struct item){{NULL, 10}, 0, i};
+		items[i] = (struct item){{NULL, 10, 1}, 0, i};
 		assert_int_equal(queue_push(queue, &items[i].item), STATUS_OK);
 	}
 	struct queue_item *taken = queue_take(queue, 25, 0);
@@ -77,6 +77,64 @@ struct producer {
 	struct item *items;
 };
 
+static size_t length_of(const struct queue_item *item)
+{
+	size_t length = 0;
+	for (; item; item = item->next)
+		length++;
+	return length;
+}
+
+static void *push_four(void *context)
+{
+	struct producer *producer = context;
+	for (unsigned i = 0; i < 4; i++) {
+		if (queue_push(producer->queue, &producer->items[i].item) != STATUS_OK)
+			abort();
+		sched_yield();
+	}
+	return NULL;
+}
+
+static void test_who_gathers_gets_as_many_events_as_it_asked_for(void **unused)
+{
+	(void)unused;
+	struct queue *queue = NULL;
+	assert_int_equal(queue_create(&queue, 10), STATUS_OK);
+	/* Twice: what was taken counts no more. */
+	for (unsigned round = 0; round < 2; round++) {
+		struct item items[4];
+		for (unsigned i = 0; i < 4; i++)
+			items[i] = (struct item){{NULL, 1, 10}, 0, i};
+		struct producer producer = {queue, items};
+		pthread_t thread;
+		assert_int_equal(pthread_create(&thread, NULL, push_four, &producer), 0);
+		queue_gather(queue, 40, LONG_NS_S * NS_PER_S);
+		assert_int_equal(length_of(queue_take(queue, 1000, 0)), 4);
+		pthread_join(thread, NULL);
+	}
+	queue_destroy(&queue);
+}
+
+static void test_gathering_ends_when_time_is_up_on_a_wake_and_on_a_close(void **unused)
+{
+	(void)unused;
+	struct queue *queue = NULL;
+	struct item item = {{NULL, 1, 1}, 0, 0};
+	assert_int_equal(queue_create(&queue, 10), STATUS_OK);
+	assert_int_equal(queue_push(queue, &item.item), STATUS_OK);
+	queue_gather(queue, 2, 1);
+	queue_gather(queue, 2, -1);
+	int64_t before = timestamp_elapsed();
+	queue_wake(queue);
+	queue_gather(queue, 2, LONG_NS_S * NS_PER_S);
+	assert_ptr_equal(queue_take(queue, 1, 0), &item.item);
+	queue_close(queue);
+	queue_gather(queue, 2, LONG_NS_S * NS_PER_S);
+	assert_true(timestamp_elapsed() - before < LONG_NS_S * NS_PER_S);
+	queue_destroy(&queue);
+}
+
 static void *produce(void *context)
 {
 	struct producer *producer = context;
@@ -98,7 +156,7 @@ static void test_every_item_of_every_producer_arrives_once_and_in_its_order(void
 		producers[p] = (struct producer){queue, calloc(ITEMS_EACH, sizeof(struct item))};
 		assert_non_null(producers[p].items);
 		for (unsigned i = 0; i < ITEMS_EACH; i++)
-			producers[p].items[i] = (struct item){{NULL, 1}, p, i};
+			producers[p].items[i] = (struct item){{NULL, 1, 1}, p, i};
 		assert_int_equal(pthread_create(&threads[p], NULL, produce, &producers[p]), 0);
 	}
 	unsigned next[PRODUCERS] = {0};
@@ -122,6 +180,8 @@ int main(void)
 		cmocka_unit_test(test_items_come_out_in_order_and_no_more_than_weighs_the_limit),
 		cmocka_unit_test(test_a_full_queue_says_busy_and_a_closed_one_cancelled),
 		cmocka_unit_test(test_a_wake_ends_the_next_wait),
+		cmocka_unit_test(test_who_gathers_gets_as_many_events_as_it_asked_for),
+		cmocka_unit_test(test_gathering_ends_when_time_is_up_on_a_wake_and_on_a_close),
 		cmocka_unit_test(test_every_item_of_every_producer_arrives_once_and_in_its_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
