@@ -1,16 +1,18 @@
 /*
- * bench_block FILE [BATCH]: what columns, tail parts and blocks cost per event, and where a block's bytes go.
- * FILE holds events as NDJSON.
+ * bench_block FILE [BATCH [hurry]]: what columns, tail parts and blocks cost per event, and where a block's bytes go.
+ * FILE holds events as NDJSON.  Blocks are packed as the collector does it when it has the time, or in a hurry.
  */
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "block.h"
 #include "image.h"
 
-enum { EVENTS_MAX = 1 << 20, BUF_BYTES_MAX = 1 << 30, BATCH_DEFAULT = 500 };
+enum { BUF_BYTES_MAX = 1 << 30, BATCH_DEFAULT = 500, BLOCK_JSON_BYTES_MAX = 6 << 20 };
 
 static struct text lines[BLOCK_ROWS_MAX];
 static size_t event_count;
@@ -40,12 +42,14 @@ static size_t load(void)
 {
 	static char *line;
 	static size_t line_size;
+	size_t bytes = 0;
 	arena_clear(&arena);
-	for (event_count = 0; event_count < BLOCK_ROWS_MAX; event_count++) {
+	for (event_count = 0; event_count < BLOCK_ROWS_MAX && bytes < BLOCK_JSON_BYTES_MAX; event_count++) {
 		ssize_t len = getline(&line, &line_size, file);
 		if (len < 0)
 			break;
 		lines[event_count] = arena_copy(&arena, (struct text){line, (size_t)len});
+		bytes += (size_t)len;
 	}
 	return event_count;
 }
@@ -159,6 +163,7 @@ int main(int argc, char **argv)
 {
 	assert(argc > 1);
 	size_t batch = argc > 2 ? strtoul(argv[2], NULL, 10) : BATCH_DEFAULT;
+	atomic_bool hurry = argc > 3 && strcmp(argv[3], "hurry") == 0;
 	file = fopen(argv[1], "r");
 	assert(file);
 	arena_init(&arena, BUF_BYTES_MAX);
@@ -170,6 +175,7 @@ int main(int argc, char **argv)
 	MUST(event_decoder_create(&decoder));
 	MUST(rows_create(&small));
 	MUST(rows_create(&large));
+	rows_pack_thoroughly(large, &hurry);
 	buf_init(&chunk, BUF_BYTES_MAX);
 	buf_init(&image, BUF_BYTES_MAX);
 	buf_init(&summary, BUF_BYTES_MAX);

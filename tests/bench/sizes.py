@@ -1,6 +1,8 @@
-"""Rows about the size of real traces: what a sealed store needs for each, beside zstd on the lines as posted."""
+"""Rows about size: what sealed blocks need for real traces, beside zstd on the lines as posted; what packing costs."""
 
+import itertools
 import json
+import re
 import subprocess
 import sys
 
@@ -14,6 +16,8 @@ import traces
 
 BODY_EVENTS = 500
 SEAL_SOON = "MCPLEDGER_STORE_BLOCK_AGE_MAX=1s"
+SEALING = re.compile(r"seal (\d+),.* block ([\d.]+),", re.S)
+PACKED_EVENTS = 100_000  # of the corpus
 OF_ZSTD_19 = {"livemcp": 1.15, "toolathlon": 1.20}
 
 
@@ -51,3 +55,32 @@ def trace_rows(bench):
             row = Row(f"{name}: stored / zstd -{level}", "x", bar, note=f"{told}; zstd {packed:,} of {len(text):,}")
             row.add(sum(parts) / packed)
             yield row
+
+
+def sealing(bench, path, *pace):
+    """(CPU in us, bytes of a block) an event, when the events of a file are sealed."""
+    done = subprocess.run([bench.build / "tests" / "bench" / "bench-block", path, str(BODY_EVENTS), *pace],
+                          capture_output=True, text=True, check=True)
+    ns, size = SEALING.search(done.stdout).groups()
+    return int(ns) / 1e3, float(size)
+
+
+def packing_rows(bench):
+    """A block packed when there is time, beside the same in a hurry: what packing it again would cost and save."""
+    with bench.corpus.open() as lines:
+        inputs = {"corpus": b"".join(itertools.islice(lines, PACKED_EVENTS))}
+    if SHARED_DATA.is_dir():
+        inputs |= {name: b"\n".join(traces.as_line(text) for _, _, text in traces.read(SHARED_DATA, name)) + b"\n"
+                   for name in traces.SETS}
+    with Scratch(bench.options) as folder:
+        for name, lines in inputs.items():
+            path = folder / name
+            path.write_bytes(lines)
+            cost = Row(f"{name}: packing at leisure, not in a hurry: CPU an event", "us")
+            saved = Row(f"… saved an event of {name}", "B")
+            for _ in range(bench.options.runs):
+                (hurried_us, hurried_bytes), (us, size) = sealing(bench, path, "hurry"), sealing(bench, path)
+                cost.add(us - hurried_us)
+                saved.add(hurried_bytes - size)
+            cost.note = f"{us:.1f} us and {size:.1f} B an event in all"
+            yield from (cost, saved)

@@ -86,8 +86,8 @@ def beside_rows(bench):
     memory = Row("full ingest while a query runs: RssAnon", "MiB", MEMORY_MIB_MAX)
     mapped = Row("full ingest while a query runs: mapped", "MiB", note="page cache of the store's file")
     alone = Row("ingest alone, beside nothing", "/s", sense=AT_LEAST)
-    growth = {}
     with Copy(bench) as store, Daemon(bench.build, store, bench.options.set) as daemon:
+        usual = disk_bytes(store) / bench.large_corpus.events
         stats = ["stats", "--by", "server,tool", "-o", "json"]
         readers = {"export --data": ["--data", store, "export"], "export --url": ["--url", daemon.url, "export"],
                    "stats --data": ["--data", store, *stats], "stats --url": ["--url", daemon.url, *stats]}
@@ -96,14 +96,14 @@ def beside_rows(bench):
         rounds = Rounds(bench, daemon)
         for _ in range(bench.options.runs):
             for name, arguments in readers.items():
-                rate, grown = rounds.post()
+                rate, _ = rounds.post()
                 alone.add(rate)
                 with Reader(bench.build, arguments) as reader, Sampler(daemon.pid) as sampler:
                     beside, grown_beside = rounds.post()
                 shares[name].add(beside / rate)
                 if name in growth:
-                    growth[name].add(grown_beside / grown)
-                    growth[name].note = f"{grown_beside:.0f} B an event beside it, {grown:.0f} alone"
+                    growth[name].add(grown_beside / usual)
+                    growth[name].note = f"{grown_beside:.0f} B an event beside it; the store has {usual:.0f}"
                 if name == "stats --url":
                     memory.add(sampler.anon_mib)
                     mapped.add(sampler.file_mib)
@@ -140,11 +140,3 @@ def restart_rows(bench):
                 daemon.stop()
     known.note = f"{len(again)} of the window's both ends, 5000 sent before the kill"
     yield from (ready, known)
-
-
-def recompressed_rows(_bench):
-    """A segment recompressed after sealing: nothing does that yet."""
-    yield Row("a segment recompressed after sealing: CPU an event", "us", note="not built")
-    yield Row("a segment recompressed after sealing: saved", "B", note="not built")
-
-
