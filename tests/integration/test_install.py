@@ -73,6 +73,13 @@ def test_the_unit_starts_what_was_installed(installed):
     assert "Install: copy" not in unit
 
 
+def test_the_unit_lets_threads_that_read_give_way(installed):
+    unit = (installed / "lib/systemd/system/mcpledgerd.service").read_text()
+    filters = [line.split("=", 1)[1] for line in unit.splitlines() if line.startswith("SystemCallFilter=")]
+    refused = max(number for number, filter in enumerate(filters) if "@resources" in filter)
+    assert filters[refused + 1:] == ["setpriority sched_setattr"]
+
+
 def test_the_example_configuration_is_good(installed):
     done = subprocess.run([installed / "bin/mcpledgerd", "-c", installed / "share/doc/mcpledger/mcpledger.yaml",
                            "--check-config"], capture_output=True, text=True, check=False,
