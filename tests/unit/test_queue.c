@@ -75,7 +75,18 @@ static void test_a_wake_ends_the_next_wait(void **unused)
 struct producer {
 	struct queue *queue;
 	struct item *items;
+	unsigned count;
 };
+
+static void *produce(void *context)
+{
+	struct producer *producer = context;
+	for (unsigned i = 0; i < producer->count; i++) {
+		while (queue_push(producer->queue, &producer->items[i].item) == STATUS_BUSY)
+			sched_yield();
+	}
+	return NULL;
+}
 
 static size_t length_of(const struct queue_item *item)
 {
@@ -83,17 +94,6 @@ static size_t length_of(const struct queue_item *item)
 	for (; item; item = item->next)
 		length++;
 	return length;
-}
-
-static void *push_four(void *context)
-{
-	struct producer *producer = context;
-	for (unsigned i = 0; i < 4; i++) {
-		if (queue_push(producer->queue, &producer->items[i].item) != STATUS_OK)
-			abort();
-		sched_yield();
-	}
-	return NULL;
 }
 
 static void test_who_gathers_gets_as_many_events_as_it_asked_for(void **unused)
@@ -106,9 +106,9 @@ static void test_who_gathers_gets_as_many_events_as_it_asked_for(void **unused)
 		struct item items[4];
 		for (unsigned i = 0; i < 4; i++)
 			items[i] = (struct item){{NULL, 1, 10}, 0, i};
-		struct producer producer = {queue, items};
+		struct producer producer = {queue, items, 4};
 		pthread_t thread;
-		assert_int_equal(pthread_create(&thread, NULL, push_four, &producer), 0);
+		assert_int_equal(pthread_create(&thread, NULL, produce, &producer), 0);
 		queue_gather(queue, 40, LONG_NS_S * NS_PER_S);
 		assert_int_equal(length_of(queue_take(queue, 1000, 0)), 4);
 		pthread_join(thread, NULL);
@@ -135,16 +135,6 @@ static void test_gathering_ends_when_time_is_up_on_a_wake_and_on_a_close(void **
 	queue_destroy(&queue);
 }
 
-static void *produce(void *context)
-{
-	struct producer *producer = context;
-	for (unsigned i = 0; i < ITEMS_EACH; i++) {
-		while (queue_push(producer->queue, &producer->items[i].item) == STATUS_BUSY)
-			sched_yield();
-	}
-	return NULL;
-}
-
 static void test_every_item_of_every_producer_arrives_once_and_in_its_order(void **unused)
 {
 	(void)unused;
@@ -153,7 +143,7 @@ static void test_every_item_of_every_producer_arrives_once_and_in_its_order(void
 	struct producer producers[PRODUCERS];
 	pthread_t threads[PRODUCERS];
 	for (unsigned p = 0; p < PRODUCERS; p++) {
-		producers[p] = (struct producer){queue, calloc(ITEMS_EACH, sizeof(struct item))};
+		producers[p] = (struct producer){queue, calloc(ITEMS_EACH, sizeof(struct item)), ITEMS_EACH};
 		assert_non_null(producers[p].items);
 		for (unsigned i = 0; i < ITEMS_EACH; i++)
 			producers[p].items[i] = (struct item){{NULL, 1, 1}, p, i};
