@@ -309,8 +309,12 @@ def export_lines(*stores):
 
 
 def disk_bytes(folder):
-    """What a folder takes on disk."""
-    return sum(path.stat().st_blocks * 512 for path in Path(folder).rglob("*") if path.is_file())
+    """What a folder takes on disk; of what is removed meanwhile, nothing."""
+    total = 0
+    for path in Path(folder).rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_blocks * 512 if path.is_file() else 0
+    return total
 
 
 def tool_call(name="echo", **members):
