@@ -204,6 +204,7 @@ static enum status see_part(struct check *check, enum env_db db, struct text key
 		else
 			status = begin_unit(check, db, part.unit, page);
 	} else if (!continues(series, db, &part, key)) {
+		end_value(check, db);
 		tell_part(check, db, &part, page, "a part of it stands alone");
 	}
 	series->bytes += part.bytes.len;

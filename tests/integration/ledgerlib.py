@@ -130,15 +130,15 @@ class Daemon:
 
     def wait_until_ready_or_ended(self):
         """False: the process that was spawned has ended."""
+        self.ready = {}
 
         def is_ready_or_ended():
-            return self.ready_path.exists() or self.process.poll() is not None
+            with contextlib.suppress(FileNotFoundError):  # also of one that was ready, and ends: it removes the file
+                self.ready = json.loads(self.ready_path.read_text())
+            return self.ready or self.process.poll() is not None
 
         wait_until(is_ready_or_ended, lambda: f"the ready file; log:\n{self.log()}")
-        if not self.ready_path.exists():
-            return False
-        self.ready = json.loads(self.ready_path.read_text())
-        return True
+        return bool(self.ready)
 
     def stop(self, number=signal.SIGTERM):
         """A clean stop; asserts that it was one."""

@@ -9,6 +9,7 @@ import concurrent.futures
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 
@@ -23,6 +24,8 @@ METAS = 2
 PAGE_HEADER_BYTES = 16
 PART_HEADER_BYTES = 48
 PART_MAGICS = (b"mlT1", b"mlB1", b"mlS1", b"mlP1")
+KEY_BYTES = 14  # of an event's seq, the part, and how many events
+KEY_OF_A_FURTHER_PART = re.compile(rb"\x01\0\x0e\0(.{8}\0[\x01-\x0f].{4})", re.DOTALL)
 FLIPS = 240  # of each store, in the short form
 LONG_EVERY = 16  # one byte in so many is tried with the command line, in the long form
 PROCESSES = 2
@@ -72,6 +75,11 @@ def header_of_a_further_part(data):
         if data[at:at + 4] in PART_MAGICS and 0 < data[at + 4] < data[at + 6] - 1:
             return range(at, at + PART_HEADER_BYTES)
     return range(0)
+
+
+def keys_of_further_parts(data):
+    """Offsets of each, in pages that are used and that are not; LMDB has flags and the key's size before it."""
+    return [match.start(1) for match in re.finditer(KEY_OF_A_FURTHER_PART, data)]
 
 
 def places(data):
@@ -160,20 +168,22 @@ def flip(job):
 
 def flip_all(job):
     """Has a program flip these bytes; returns what went wrong, as text, and how many flips there were."""
-    source, folder, first, end, seed = job
+    source, folder, first, end, every, bits, seed = job
     shutil.copytree(source, folder)
-    done = subprocess.run([str(part) for part in (FLIPPER, folder, "call-1-7", first, end, EVERY, BITS, seed)],
+    done = subprocess.run([str(part) for part in (FLIPPER, folder, "call-1-7", first, end, every, bits, seed)],
                           capture_output=True, text=True, check=False)
     return (None if done.returncode == 0 else done.stderr or f"status {done.returncode}"), done.stdout.strip()
 
 
 @pytest.mark.skipif(not FLIPPER.exists(), reason="built without tests")
 def test_no_flipped_bit_gives_another_event_or_hides_one_silently(store, tmp_path):
-    size = next(store.glob("seg-*.mdb")).stat().st_size
+    data = next(store.glob("seg-*.mdb")).read_bytes()
+    size = len(data)
     print(f"MCPLEDGER_TEST_SEED={SEED}")
     part = -(-size // PROCESSES)
-    jobs = [(store, tmp_path / f"process-{n}", n * part + (SEED + n) % EVERY, min(size, (n + 1) * part), SEED + n)
-            for n in range(PROCESSES)]
+    jobs = [(store, tmp_path / f"process-{n}", n * part + (SEED + n) % EVERY, min(size, (n + 1) * part), EVERY, BITS,
+             SEED + n) for n in range(PROCESSES)]
+    jobs += [(store, tmp_path / f"key-{at}", at, at + KEY_BYTES, 1, 8, SEED) for at in keys_of_further_parts(data)]
     with concurrent.futures.ThreadPoolExecutor(PROCESSES) as pool:
         answers = list(pool.map(flip_all, jobs))
     assert all(problem is None for problem, _ in answers), answers
