@@ -342,6 +342,7 @@ static enum status finish_batch(struct run *run)
 		status = lanes_open(&run->threads, run->scan->threads);
 	if (status != STATUS_OK)
 		return status;
+	store_reader_park(run->store->reader); /* what was read stays, and the work may take long */
 	if (count > 1)
 		lanes_run(run->threads, count, work_on_sealed, run);
 	else if (count == 1)
@@ -428,8 +429,10 @@ static enum status visit_unit(struct run *run, uint64_t seq, struct store_unit *
 	lane->seq_first = backward ? store->seq_first : seq;
 	lane->seq_last = backward ? seq : store->seq_last;
 	lane->all = lane->all && unit->sealed;
-	if (!unit->sealed)
+	if (!unit->sealed) {
+		store_reader_park(store->reader);
 		return note_damage(run, unit, visit_tail(run, unit));
+	}
 	if (run->pass)
 		run->pass->bytes += unit->bytes.len;
 	run->batch++;

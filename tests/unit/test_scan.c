@@ -469,6 +469,67 @@ static void what_is_sealed_meanwhile_is_met_once(void **state)
 	}
 }
 
+enum { ROUNDS = 40, ROUND_EVENTS = 100, TEXT_BYTES = 1000 };
+
+static void add_rounds(struct query_store *store)
+{
+	static char text[TEXT_BYTES + 1];
+	memset(text, 'x', TEXT_BYTES);
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int i = 0; i < ROUND_EVENTS; i++)
+			query_store_add(store, "error.message", text, NULL);
+		query_store_commit(store, true);
+	}
+}
+
+struct growing {
+	struct query_store *store;
+	uint64_t visits;
+};
+
+static enum status grow_once(void *context, const struct scan_place *place, const struct event *event)
+{
+	struct growing *growing = context;
+	(void)place;
+	(void)event;
+	if (growing->visits++ == 0)
+		add_rounds(growing->store);
+	return STATUS_LIMIT;
+}
+
+/* Bytes of the file after so much was added while a scan works on its first event, or a reader holds what it saw. */
+static uint64_t bytes_after_rounds(bool sealed, bool scans)
+{
+	struct query_store store;
+	struct store_reader *reader = NULL;
+	struct store_unit unit;
+	struct store_figures figures;
+	query_store_open(&store);
+	query_store_add(&store, "user.id", "alice", NULL);
+	query_store_commit(&store, sealed);
+	assert_int_equal(store_reader_attach(&reader, store.store, NULL), STATUS_OK);
+	if (scans) {
+		struct growing growing = {&store, 0};
+		struct scan scan = scan_all(reader);
+		assert_int_equal(scan_events(&scan, grow_once, &growing, NULL), STATUS_OK);
+		assert_int_equal(growing.visits, 1);
+	} else {
+		assert_int_equal(store_reader_unit(reader, 1, false, &unit, NULL), STATUS_OK);
+		add_rounds(&store);
+	}
+	assert_int_equal(store_reader_figures(store.reader, &figures), STATUS_OK);
+	store_reader_close(&reader);
+	query_store_close(&store);
+	return figures.file_bytes;
+}
+
+static void a_scan_at_work_keeps_no_pages_from_being_used_anew(void **state)
+{
+	(void)state;
+	for (int sealed = 0; sealed < 2; sealed++)
+		assert_true(bytes_after_rounds(sealed, true) < bytes_after_rounds(sealed, false) / 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -490,6 +551,7 @@ int main(void)
 		cmocka_unit_test(a_time_can_be_that_of_an_event),
 		cmocka_unit_test(stores_are_read_as_one),
 		cmocka_unit_test(what_is_sealed_meanwhile_is_met_once),
+		cmocka_unit_test(a_scan_at_work_keeps_no_pages_from_being_used_anew),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
