@@ -81,6 +81,11 @@ def parse():
     options.single_events = options.single_events or (100_000 if quick else 500_000)
     options.paced_seconds = options.paced_seconds or (10 if quick else 60)
     options.udp_seconds = options.udp_seconds or (5 if quick else 30)
+    groups = {name_of(group): group for group in GROUPS[options.what]}
+    wanted = options.only.split(",") if options.only else groups
+    if unknown := [name for name in wanted if name not in groups]:
+        parser.error(f"{options.what} has no rows {', '.join(unknown)}, but {', '.join(groups)}")
+    options.groups = [group for name, group in groups.items() if name in wanted]
     return options
 
 
@@ -90,20 +95,16 @@ def name_of(group):
 
 def main():
     options = parse()
-    groups = GROUPS[options.what]
-    if options.only:
-        wanted = options.only.split(",")
-        groups = [group for group in groups if name_of(group) in wanted]
-    if options.list or not groups:
-        print("groups:", ", ".join(map(name_of, GROUPS[options.what])))
+    if options.list:
+        print("groups:", ", ".join(map(name_of, options.groups)))
         return
     bench = Bench(options)
-    if any(group in LARGE for group in groups):
+    if any(group in LARGE for group in options.groups):
         bench.make_large()
     about = {"corpus": bench.corpus.facts["flavour"], "event_bytes": round(bench.corpus.event_bytes),
              "zlib1_mb_per_s": round(bench.speed.now()), "runs": options.runs}
     table = Table(options.json, [peer.name for peer in bench.peers], about)
-    for group in groups:
+    for group in options.groups:
         for row in group(bench):
             table.add(row)
     missed = table.missed()
