@@ -3,11 +3,9 @@
 #include <assert.h>
 
 #include "array.h"
+#include "checksum.h"
 #include "codec.h"
 #include "ints.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "images are written as memory is");
 
@@ -36,12 +34,13 @@ enum {
 
 static uint64_t checksum_of(const char *image, size_t directory_len)
 {
-	return XXH3_64bits_withSeed(image + IMAGE_HEADER_BYTES, directory_len, XXH3_64bits(image, AT_CHECKSUM));
+	return checksum((struct text){image + IMAGE_HEADER_BYTES, directory_len},
+		checksum((struct text){image, AT_CHECKSUM}, 0));
 }
 
 static uint32_t check_of(struct text streams, uint32_t place)
 {
-	return (uint32_t)XXH3_64bits_withSeed(streams.at, streams.len, place);
+	return (uint32_t)checksum(streams, place);
 }
 
 void image_writer_init(struct image_writer *writer, enum block_level level, const atomic_bool *hurry)

@@ -36,14 +36,12 @@
 
 #include <assert.h>
 
+#include "checksum.h"
 #include "fuse.h"
 #include "ints.h"
 #include "keys.h"
 #include "timestamp.h"
 #include "words.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 enum { OUTLIER_RANGES_MAX = 16, RANGES_MAX = OUTLIER_RANGES_MAX + 1, SET_VALUES_MAX = 256, SET_BYTES_MAX = 8192 };
 enum { FLAG_PAYLOADS_BESIDE = 1 };
@@ -76,14 +74,15 @@ static_assert(SET_BYTES_MAX + 2 * VARINT_BYTES_MAX * (SET_VALUES_MAX + 1) <= UIN
 
 static uint64_t checksum_of(const char *head, size_t len)
 {
-	return XXH3_64bits_withSeed(head + HEADER_BYTES, len - HEADER_BYTES, XXH3_64bits(head, CHECKSUM_AT));
+	return checksum(
+		(struct text){head + HEADER_BYTES, len - HEADER_BYTES}, checksum((struct text){head, CHECKSUM_AT}, 0));
 }
 
-static uint32_t check_of(const uint8_t *prints, size_t len, size_t slice, uint64_t checksum)
+static uint32_t check_of(const uint8_t *prints, size_t len, size_t slice, uint64_t seed)
 {
 	size_t at = slice * SLICE_BYTES;
-	return (uint32_t)XXH3_64bits_withSeed(
-		prints + at, len - at < SLICE_BYTES ? len - at : SLICE_BYTES, checksum + slice);
+	size_t bytes = len - at < SLICE_BYTES ? len - at : SLICE_BYTES;
+	return (uint32_t)checksum((struct text){(const char *)prints + at, bytes}, seed + slice);
 }
 
 /* --- writing: times --- */

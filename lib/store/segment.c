@@ -4,8 +4,8 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <xxhash.h>
 
+#include "checksum.h"
 #include "little_endian.h"
 
 enum {
@@ -105,8 +105,8 @@ void segment_put_head(struct env_txn *txn, struct segment_head *head)
 	put_le(bytes + 4, (head->sealed ? HEAD_SEALED : 0) | (head->salvaged ? HEAD_SALVAGED : 0), 4);
 	for (unsigned i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		put_le(bytes + 8 + 8 * (size_t)i, numbers[i], 8);
-	put_le(bytes + SEGMENT_HEAD_BYTES - CHECKSUM_BYTES, XXH3_64bits(bytes, SEGMENT_HEAD_BYTES - CHECKSUM_BYTES),
-		CHECKSUM_BYTES);
+	put_le(bytes + SEGMENT_HEAD_BYTES - CHECKSUM_BYTES,
+		checksum(text_at(bytes, SEGMENT_HEAD_BYTES - CHECKSUM_BYTES), 0), CHECKSUM_BYTES);
 	env_put(txn, ENV_META, TEXT("head"), text_at(bytes, sizeof(bytes)));
 }
 
@@ -127,7 +127,8 @@ static enum status check_fixed(struct text value, size_t size)
 	if (fits) {
 		memcpy(bytes, at, size);
 		put_le(bytes, is_newer ? STORE_FORMAT_VERSION : version, 4);
-		fits = get_le(at + size - CHECKSUM_BYTES, CHECKSUM_BYTES) == XXH3_64bits(bytes, size - CHECKSUM_BYTES);
+		fits = get_le(at + size - CHECKSUM_BYTES, CHECKSUM_BYTES) ==
+		       checksum(text_at(bytes, size - CHECKSUM_BYTES), 0);
 	}
 	if (is_newer && !fits)
 		return STATUS_UNSUPPORTED;
@@ -190,7 +191,7 @@ void segment_put_identity(struct env_txn *txn, const struct segment_identity *id
 	memcpy(bytes + 8, identity->id, SEGMENT_ID_BYTES);
 	memcpy(bytes + 24, identity->filter_key, SEGMENT_FILTER_KEY_BYTES);
 	put_le(bytes + 40, (uint64_t)identity->made_at, 8);
-	put_le(bytes + 48, XXH3_64bits(bytes, SEGMENT_IDENTITY_BYTES - CHECKSUM_BYTES), CHECKSUM_BYTES);
+	put_le(bytes + 48, checksum(text_at(bytes, SEGMENT_IDENTITY_BYTES - CHECKSUM_BYTES), 0), CHECKSUM_BYTES);
 	env_put(txn, ENV_META, TEXT("store"), text_at(bytes, sizeof(bytes)));
 }
 
@@ -229,7 +230,7 @@ static struct text state_key(struct text name, char key[STATE_NAME_MAX + 8])
 /* Of the bytes, of their name and of the commit, so that none of them can be another one's. */
 static uint64_t state_checksum(struct text name, uint64_t commit, struct text bytes)
 {
-	return XXH3_64bits_withSeed(bytes.at, bytes.len, XXH3_64bits_withSeed(name.at, name.len, commit));
+	return checksum(bytes, checksum(name, commit));
 }
 
 static void put_state(struct env_txn *txn, struct text name, struct text bytes)
@@ -319,7 +320,7 @@ static size_t parts_of(enum env_db db, size_t bytes)
 /* A unit's part has its key in its header; a payload's part has it in its checksum. */
 static uint64_t seed_of(enum env_db db, const uint8_t *key)
 {
-	return db == ENV_PAYLOAD ? XXH3_64bits(key, SEGMENT_PAYLOAD_DIGEST_BYTES) : 0;
+	return db == ENV_PAYLOAD ? checksum(text_at(key, SEGMENT_PAYLOAD_DIGEST_BYTES), 0) : 0;
 }
 
 static void write_part(uint8_t *at, size_t size, enum env_db db, const struct part *part)
@@ -332,7 +333,7 @@ static void write_part(uint8_t *at, size_t size, enum env_db db, const struct pa
 	put_le(at + 20, part->bytes.len, 4);
 	put_le(at + 24, part->bytes_whole, 8);
 	put_le(at + 32, (uint64_t)part->recv_time, 8);
-	put_le(at + 40, XXH3_64bits_withSeed(part->bytes.at, part->bytes.len, part->seed), 8);
+	put_le(at + 40, checksum(part->bytes, part->seed), 8);
 	if (part->bytes.len)
 		memcpy(at + SEGMENT_PART_HEADER_BYTES, part->bytes.at, part->bytes.len);
 	size_t used = SEGMENT_PART_HEADER_BYTES + part->bytes.len;
@@ -427,7 +428,7 @@ static bool fetch_first(struct env_txn *txn, enum env_db db, uint8_t *key, struc
 
 static bool part_is_whole(const struct part *part)
 {
-	return XXH3_64bits_withSeed(part->bytes.at, part->bytes.len, part->seed) == part->checksum;
+	return checksum(part->bytes, part->seed) == part->checksum;
 }
 
 static enum status read_unit_key(struct text key, struct segment_unit *unit)
