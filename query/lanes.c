@@ -6,8 +6,14 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+struct lane_thread {
+	struct lanes *lanes;
+	unsigned number; /* the caller's is 0 */
+	pthread_t thread;
+};
+
 struct lanes {
-	pthread_t threads[LANES_THREADS_MAX];
+	struct lane_thread threads[LANES_THREADS_MAX];
 	unsigned thread_count; /* without the caller's */
 	pthread_mutex_t lock;  /* for all below */
 	pthread_cond_t begun, ended;
@@ -18,12 +24,12 @@ struct lanes {
 };
 
 /* With the lock held: takes parts until none is left. */
-static void take_parts(struct lanes *lanes)
+static void take_parts(struct lanes *lanes, unsigned thread)
 {
 	while (lanes->next < lanes->parts) {
 		unsigned part = lanes->next++;
 		pthread_mutex_unlock(&lanes->lock);
-		lanes->work(lanes->context, part);
+		lanes->work(lanes->context, part, thread);
 		pthread_mutex_lock(&lanes->lock);
 		if (--lanes->left == 0)
 			pthread_cond_signal(&lanes->ended);
@@ -32,10 +38,11 @@ static void take_parts(struct lanes *lanes)
 
 static void *lane_main(void *context)
 {
-	struct lanes *lanes = context;
+	const struct lane_thread *self = context;
+	struct lanes *lanes = self->lanes;
 	pthread_mutex_lock(&lanes->lock);
 	while (!lanes->closing) {
-		take_parts(lanes);
+		take_parts(lanes, self->number);
 		if (!lanes->closing)
 			pthread_cond_wait(&lanes->begun, &lanes->lock);
 	}
@@ -50,9 +57,12 @@ static void start_threads(struct lanes *lanes, unsigned count)
 	sigset_t before;
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	while (lanes->thread_count < count &&
-		pthread_create(&lanes->threads[lanes->thread_count], NULL, lane_main, lanes) == 0)
-		lanes->thread_count++;
+	for (bool started = true; lanes->thread_count < count && started;) {
+		struct lane_thread *next = &lanes->threads[lanes->thread_count];
+		*next = (struct lane_thread){.lanes = lanes, .number = lanes->thread_count + 1};
+		started = pthread_create(&next->thread, NULL, lane_main, next) == 0;
+		lanes->thread_count += started;
+	}
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
@@ -80,7 +90,7 @@ void lanes_close(struct lanes **lanes_in_out)
 	pthread_cond_broadcast(&lanes->begun);
 	pthread_mutex_unlock(&lanes->lock);
 	for (unsigned i = 0; i < lanes->thread_count; i++)
-		(void)pthread_join(lanes->threads[i], NULL);
+		(void)pthread_join(lanes->threads[i].thread, NULL);
 	pthread_cond_destroy(&lanes->ended);
 	pthread_cond_destroy(&lanes->begun);
 	pthread_mutex_destroy(&lanes->lock);
@@ -97,7 +107,7 @@ void lanes_run(struct lanes *lanes, unsigned parts, lanes_work *work, void *cont
 	lanes->next = 0;
 	if (parts > 1)
 		pthread_cond_broadcast(&lanes->begun);
-	take_parts(lanes);
+	take_parts(lanes, 0);
 	while (lanes->left > 0)
 		pthread_cond_wait(&lanes->ended, &lanes->lock);
 	pthread_mutex_unlock(&lanes->lock);

@@ -16,7 +16,8 @@ struct lanes;
 enum status lanes_open(struct lanes **lanes, unsigned threads) MUST_CHECK;
 void lanes_close(struct lanes **lanes);
 
-typedef void lanes_work(void *context, unsigned part);
+/* thread: from 0 to the number of threads - 1, of two calls at once never the same. */
+typedef void lanes_work(void *context, unsigned part, unsigned thread);
 /* Calls work for each part from 0 to parts - 1, on any of the threads. */
 void lanes_run(struct lanes *lanes, unsigned parts, lanes_work *work, void *context);
 

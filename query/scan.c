@@ -23,6 +23,8 @@ struct lane {
 	struct store_unit unit;
 	uint64_t seq_first, seq_last; /* what of the unit was not met before, and is asked for */
 	struct block *block;
+	bool opened;     /* it was, also where it is closed by now */
+	unsigned thread; /* that works, or worked, on it */
 	uint64_t rows[ROW_WORDS_MAX];
 	bool all;       /* as the summary knows, all rows of the block are wanted */
 	bool wanted;    /* some row is */
@@ -31,7 +33,6 @@ struct lane {
 	int64_t match_ns, work_ns;
 	enum status status;
 	struct error error;
-	struct arena scratch;
 };
 
 /* A scan under way. */
@@ -50,7 +51,8 @@ struct run {
 	struct lanes *threads;       /* NULL until there is something to share */
 	pthread_mutex_t reader_lock; /* for payloads, which lanes fetch while they run */
 	struct lane lanes[SCAN_LANES_MAX];
-	unsigned batch, batch_max; /* blocks in hand, and how many there may be */
+	struct arena scratch[LANES_THREADS_MAX]; /* by thread */
+	unsigned batch, batch_max;               /* blocks in hand, and how many there may be */
 	size_t batch_bytes;
 	int64_t renewed_at; /* 0: the reader's view must be renewed */
 };
@@ -154,10 +156,10 @@ static enum status run_init(struct run *run, const struct scan *scan)
 	run->scan = scan;
 	run->batch_max = 1;
 	pthread_mutex_init(&run->reader_lock, NULL);
-	for (unsigned i = 0; i < SCAN_LANES_MAX; i++) {
+	for (unsigned i = 0; i < SCAN_LANES_MAX; i++)
 		run->lanes[i].run = run;
-		arena_init(&run->lanes[i].scratch, SCRATCH_BYTES_MAX);
-	}
+	for (unsigned i = 0; i < LANES_THREADS_MAX; i++)
+		arena_init(&run->scratch[i], SCRATCH_BYTES_MAX);
 	return scan_conditions_init(&run->asked, scan);
 }
 
@@ -165,8 +167,8 @@ static void run_finish(struct run *run)
 {
 	scan_conditions_finish(&run->asked);
 	lanes_close(&run->threads);
-	for (unsigned i = 0; i < SCAN_LANES_MAX; i++)
-		arena_finish(&run->lanes[i].scratch);
+	for (unsigned i = 0; i < LANES_THREADS_MAX; i++)
+		arena_finish(&run->scratch[i]);
 	pthread_mutex_destroy(&run->reader_lock);
 }
 
@@ -230,6 +232,18 @@ static bool worth_reading(
 
 /* --- one block --- */
 
+/* Whether blocks, or what was made of them, are kept until it is their turn; else only those at work are open. */
+static bool is_in_order(const struct run *run)
+{
+	return run->visit || run->gather;
+}
+
+/* Which lane it is to the work: where nothing is gathered, the thread. */
+static unsigned number_of(const struct lane *lane)
+{
+	return lane->run->gather ? (unsigned)(lane - lane->run->lanes) : lane->thread;
+}
+
 static enum status get_payload(void *context, const uint8_t key[32], struct arena *arena, struct text *payload)
 {
 	struct lane *lane = context;
@@ -269,7 +283,7 @@ static enum status work_on_block(struct lane *lane)
 	block_set_payload_source(lane->block, (struct payload_source){get_payload, lane});
 	struct match match = {.block = lane->block,
 		.store_id = run->place.store_id,
-		.scratch = &lane->scratch,
+		.scratch = &run->scratch[lane->thread],
 		.deadline = run->scan->deadline,
 		.error = &lane->error};
 	int64_t start = clock_of(run);
@@ -278,7 +292,7 @@ static enum status work_on_block(struct lane *lane)
 	int64_t matched = clock_of(run);
 	lane->wanted = status == STATUS_OK && row_next(lane->rows, &row);
 	if (lane->wanted && run->work)
-		status = run->work(run->context, (unsigned)(lane - run->lanes), &run->place, lane->block, lane->rows);
+		status = run->work(run->context, number_of(lane), &run->place, lane->block, lane->rows);
 	lane->match_ns = matched - start;
 	lane->work_ns = clock_of(run) - matched;
 	return status;
@@ -291,7 +305,7 @@ static enum status end_block(struct lane *lane)
 	enum status status = lane->status;
 	int64_t start = clock_of(run);
 	if (lane->wanted && run->gather) {
-		enum status gathered = run->gather(run->context, (unsigned)(lane - run->lanes));
+		enum status gathered = run->gather(run->context, number_of(lane));
 		status = gathered == STATUS_OK ? status : gathered;
 	} else if (lane->wanted && run->visit && status == STATUS_OK) {
 		status = run->visit(run->context, &run->place, lane->block, lane->rows);
@@ -300,27 +314,32 @@ static enum status end_block(struct lane *lane)
 	}
 	if (lane->status != STATUS_OK && run->error)
 		*run->error = lane->error;
-	if (run->pass && lane->block) {
+	if (run->pass && lane->opened) {
 		run->pass->rows += lane->asked;
 		run->pass->found += lane->asked ? row_count(lane->rows) : 0;
 		run->pass->match_ns += lane->match_ns;
 		run->pass->answer_ns += lane->work_ns + clock_of(run) - start;
 	}
-	if (run->scan->meter && lane->block)
+	if (run->scan->meter && lane->opened)
 		run->scan->meter->rows += lane->met;
 	block_close(&lane->block);
 	return status;
 }
 
-static void work_on_sealed(void *context, unsigned part)
+static void work_on_sealed(void *context, unsigned part, unsigned thread)
 {
-	struct lane *lane = &((struct run *)context)->lanes[part];
+	struct run *run = context;
+	struct lane *lane = &run->lanes[part];
+	lane->thread = thread;
 	lane->error.text[0] = 0;
 	lane->wanted = false;
 	lane->met = 0;
 	lane->status = block_open_columns(lane->unit.bytes, &lane->block, &lane->error);
-	if (lane->status == STATUS_OK)
+	lane->opened = lane->status == STATUS_OK;
+	if (lane->opened)
 		lane->status = work_on_block(lane);
+	if (!is_in_order(run))
+		block_close(&lane->block);
 }
 
 static enum status note_damage(const struct run *run, const struct store_unit *unit, enum status status)
@@ -346,15 +365,15 @@ static enum status finish_batch(struct run *run)
 	if (count > 1)
 		lanes_run(run->threads, count, work_on_sealed, run);
 	else if (count == 1)
-		work_on_sealed(run, 0);
+		work_on_sealed(run, 0, 0);
 	for (unsigned i = 0; i < count; i++) {
 		if (status == STATUS_OK)
 			status = note_damage(run, &run->lanes[i].unit, end_block(&run->lanes[i]));
 		else
 			block_close(&run->lanes[i].block);
 	}
-	unsigned most = run->scan->threads > 1 ? 2 * run->scan->threads : 1;
-	most = most < SCAN_LANES_MAX ? most : SCAN_LANES_MAX;
+	unsigned most = is_in_order(run) ? 2 * run->scan->threads : SCAN_LANES_MAX;
+	most = run->scan->threads <= 1 ? 1 : most < SCAN_LANES_MAX ? most : SCAN_LANES_MAX;
 	run->batch_max = 2 * run->batch_max < most ? 2 * run->batch_max : most;
 	return status;
 }
@@ -362,13 +381,15 @@ static enum status finish_batch(struct run *run)
 static enum status visit_part(struct run *run, const struct tail_part *part)
 {
 	struct lane *lane = &run->lanes[0];
+	lane->thread = 0;
 	lane->error.text[0] = 0;
 	lane->wanted = false;
 	lane->met = 0;
 	lane->status = block_open_part(part, &lane->block, &lane->error);
+	lane->opened = lane->status == STATUS_OK;
 	if (run->pass)
 		run->pass->parts++;
-	if (lane->status == STATUS_OK)
+	if (lane->opened)
 		lane->status = work_on_block(lane);
 	return end_block(lane);
 }
@@ -437,7 +458,8 @@ static enum status visit_unit(struct run *run, uint64_t seq, struct store_unit *
 		run->pass->bytes += unit->bytes.len;
 	run->batch++;
 	run->batch_bytes += raw_bytes;
-	return run->batch < run->batch_max && run->batch_bytes < BATCH_RAW_BYTES_MAX ? STATUS_OK : finish_batch(run);
+	bool is_full = is_in_order(run) && run->batch_bytes >= BATCH_RAW_BYTES_MAX;
+	return run->batch < run->batch_max && !is_full ? STATUS_OK : finish_batch(run);
 }
 
 /* --- the walk --- */

@@ -14,7 +14,7 @@
 #include "match.h"
 #include "store.h"
 
-enum { SCAN_STORES_MAX = 64, SCAN_LANES_MAX = 8 };
+enum { SCAN_STORES_MAX = 64, SCAN_LANES_MAX = 16 };
 
 /* One of the stores of a scan; a seq is a number of its store alone. */
 struct scan_store {
@@ -79,7 +79,8 @@ enum status scan_run(const struct scan *scan, scan_visit *visit, void *context, 
 /*
  * A visit in two parts.  work runs on any thread, for several blocks at once but never for two of the same lane (0 to
  * SCAN_LANES_MAX - 1); gather runs on the caller's, in order, when the work of a block has ended, also where that failed
- * half-way.  gather may be NULL: lanes then keep what they have until the scan ends.
+ * half-way.  gather may be NULL: then each thread is one lane, keeps what it has until the scan ends, and closes a block
+ * when it is done with it.
  */
 typedef enum status scan_work(void *context, unsigned lane, const struct scan_place *place, struct block *block,
 	const uint64_t rows[ROW_WORDS_MAX]);

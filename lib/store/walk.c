@@ -12,6 +12,8 @@
 
 enum { UNLOCKED_ATTEMPTS_MAX = 16 };
 
+#define STAYS_MAPPED_BYTES_MAX (UINT64_C(1) << 30)
+
 enum want { WANT_SUMMARY, WANT_BYTES };
 
 /* A place in the walk: which way, and what is asked for. */
@@ -71,6 +73,15 @@ static bool is_missing(const struct reader_segment *segment, const struct walk *
 	return true;
 }
 
+/*
+ * A daemon is asked again, and has its active segment mapped all the time: its pages are not let go after each question,
+ * unless the segment is so large that they would stand for most of what a process seems to need.
+ */
+static bool stays_mapped(const struct store_reader *reader, const struct reader_segment *segment)
+{
+	return reader->store && !segment->settled && segment->head.block_bytes <= STAYS_MAPPED_BYTES_MAX;
+}
+
 /* On STATUS_DAMAGED unit tells which one it is. */
 static enum status read_unit(
 	struct store_reader *reader, struct reader_segment *segment, const struct walk *walk, struct store_unit *unit)
@@ -125,7 +136,7 @@ static enum status read_unit(
 	if (status != STATUS_OK)
 		return status;
 	unit->bytes = value.bytes;
-	if (sealed && !value.copied)
+	if (sealed && !value.copied && !stays_mapped(reader, segment))
 		reader_note_mapped(reader, value.bytes);
 	return STATUS_OK;
 }

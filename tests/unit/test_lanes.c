@@ -15,9 +15,10 @@ enum { THREADS = 4, PARTS = 100, JOBS = 50, BLOCKS = 40, EVENTS_OF_BLOCK = 5, LA
 
 /* --- lanes --- */
 
-static void count_part(void *context, unsigned part)
+static void count_part(void *context, unsigned part, unsigned thread)
 {
 	atomic_uint *counts = context;
+	assert_true(thread < THREADS);
 	atomic_fetch_add(&counts[part], 1);
 }
 
