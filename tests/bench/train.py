@@ -14,6 +14,8 @@ from daemon import CACHE, Daemon, post, run_cli, run_load, stop_with
 from questions import questions
 
 EVENTS, SEED = 200_000, 3
+# Of each question by the API: what is done a hundred times less than taking events in is laid out to be small, not fast.
+TIMES = 100
 BODIES = ((32, 4, EVENTS // 2), (1, 16, EVENTS // 20))  # events a body, connections, events; after the whole by 500
 
 
@@ -42,7 +44,7 @@ def main():
         data = Path(folder) / "store"
         with Daemon(build, data) as daemon:
             post(build, daemon.address, corpus)
-            for question in questions(corpus):
+            for question in questions(corpus) * TIMES:
                 status, answer = daemon.request(question.path)
                 if status != 200 or not question.check(answer):
                     stop_with(f"{question.path} answered {status}: {answer[:300]!r}")
