@@ -14,7 +14,7 @@ from daemon import CACHE, Daemon, post, run_cli, run_load, stop_with
 from questions import questions
 
 EVENTS, SEED = 200_000, 3
-# Of each question by the API: what is done a hundred times less than taking events in is laid out to be small, not fast.
+# Of each question by the API: what is done a hundred times less than taking events in is made small, not fast.
 TIMES = 100
 BODIES = ((32, 4, EVENTS // 2), (1, 16, EVENTS // 20))  # events a body, connections, events; after the whole by 500
 
