@@ -54,10 +54,13 @@ class Kept:
         """The collector had no memory for a note of its own, and says so."""
         return any(note["op"] == "drop" and note["detail"].get("what") == "ledger notes" for note in self.notes)
 
-    def assert_whole(self):
+    def is_whole(self):
         """It begins with the first event, or where the newest note of a removal says."""
         prunes = self.prunes()
-        assert self.seqs[0] == (prunes[-1]["last_seq"] + 1 if prunes else 1), (self.seqs[0], prunes)
+        return bool(self.seqs) and self.seqs[0] == (prunes[-1]["last_seq"] + 1 if prunes else 1)
+
+    def assert_whole(self):
+        assert self.is_whole(), (self.seqs[:1], self.prunes())
 
 
 class Account:
@@ -128,7 +131,8 @@ def read_kept(folder, next_seq=1):
 
 
 def settled(daemon, next_seq=1):
-    """What is kept, once the counters agree with it: they follow the store, and a note may come between."""
+    """What is kept, once the counters agree with it: they follow the store, and a note may come between.  The note of a
+    removal follows it, unless there was no memory for one."""
     stored = last = kept = None
 
     def agree():
@@ -136,7 +140,8 @@ def settled(daemon, next_seq=1):
         kept = read_kept(daemon.data, next_seq)
         last = kept.seqs[-1] if kept.seqs else next_seq - 1  # none: the first note is still on its way
         stored = assert_nothing_lost(daemon)
-        return stored == last
+        return stored == last and (next_seq > 1 or kept.is_whole() or kept.lacks_notes())
 
-    ledgerlib.wait_until(agree, lambda: f"as many events in the counters ({stored}) as in the store ({last})")
+    ledgerlib.wait_until(agree, lambda: f"as many events in the counters ({stored}) as in the store ({last}), and a "
+                                        f"note of what is before {kept.seqs[:1]} in {kept.notes}")
     return kept
