@@ -66,14 +66,20 @@ bool ledger_has_notes(struct ledger *ledger)
 void ledger_take(struct ledger *ledger, struct buf *out)
 {
 	pthread_mutex_lock(&ledger->lock);
+	size_t len = out->len;
 	buf_put_text(out, buf_text(&ledger->notes));
-	buf_clear(&ledger->notes);
 	if (ledger->lost > 0) {
 		char detail[80];
 		struct buf text = {.at = detail, .capacity = sizeof(detail), .max = sizeof(detail)};
 		buf_printf(&text, "{\"what\":\"ledger notes\",\"count\":%llu}", (unsigned long long)ledger->lost);
 		put_event(out, "drop", buf_text(&text));
+	}
+	if (buf_status(out) == STATUS_OK) {
+		buf_clear(&ledger->notes);
 		ledger->lost = 0;
+	} else {
+		out->len = len;
+		out->failed = STATUS_OK;
 	}
 	pthread_mutex_unlock(&ledger->lock);
 }

@@ -20,7 +20,7 @@ void ledger_destroy(struct ledger **ledger);
 /* Notes a happening of now: op is one of EVENTS' list, detail a JSON object.  Wakes nobody: the writer looks each second. */
 void ledger_note(struct ledger *ledger, const char *op, struct text detail);
 bool ledger_has_notes(struct ledger *ledger);
-/* Appends the waiting notes to out as NDJSON events, and forgets them. */
+/* Appends the waiting notes to out as NDJSON events, and forgets them; where they do not fit, out is as before. */
 void ledger_take(struct ledger *ledger, struct buf *out);
 
 #endif
