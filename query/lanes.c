@@ -57,11 +57,12 @@ static void start_threads(struct lanes *lanes, unsigned count)
 	sigset_t before;
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	for (bool started = true; lanes->thread_count < count && started;) {
+	while (lanes->thread_count < count) {
 		struct lane_thread *next = &lanes->threads[lanes->thread_count];
 		*next = (struct lane_thread){.lanes = lanes, .number = lanes->thread_count + 1};
-		started = pthread_create(&next->thread, NULL, lane_main, next) == 0;
-		lanes->thread_count += started;
+		if (pthread_create(&next->thread, NULL, lane_main, next) != 0)
+			break;
+		lanes->thread_count++;
 	}
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

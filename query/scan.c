@@ -23,7 +23,6 @@ struct lane {
 	struct store_unit unit;
 	uint64_t seq_first, seq_last; /* what of the unit was not met before, and is asked for */
 	struct block *block;
-	bool opened;     /* it was, also where it is closed by now */
 	unsigned thread; /* that works, or worked, on it */
 	uint64_t rows[ROW_WORDS_MAX];
 	bool all;       /* as the summary knows, all rows of the block are wanted */
@@ -244,6 +243,16 @@ static unsigned number_of(const struct lane *lane)
 	return lane->run->gather ? (unsigned)(lane - lane->run->lanes) : lane->thread;
 }
 
+/* Of a block that cannot be opened it stays so: nothing was met. */
+static void begin_lane(struct lane *lane, unsigned thread)
+{
+	lane->thread = thread;
+	lane->error.text[0] = 0;
+	lane->wanted = false;
+	lane->met = lane->asked = 0;
+	lane->match_ns = lane->work_ns = 0;
+}
+
 static enum status get_payload(void *context, const uint8_t key[32], struct arena *arena, struct text *payload)
 {
 	struct lane *lane = context;
@@ -275,8 +284,6 @@ static enum status work_on_block(struct lane *lane)
 {
 	struct run *run = lane->run;
 	uint32_t row = 0;
-	lane->asked = 0;
-	lane->match_ns = lane->work_ns = 0;
 	lane->met = rows_in_range(lane, lane->block, lane->rows);
 	if (lane->met == 0)
 		return STATUS_OK;
@@ -314,13 +321,13 @@ static enum status end_block(struct lane *lane)
 	}
 	if (lane->status != STATUS_OK && run->error)
 		*run->error = lane->error;
-	if (run->pass && lane->opened) {
+	if (run->pass) {
 		run->pass->rows += lane->asked;
 		run->pass->found += lane->asked ? row_count(lane->rows) : 0;
 		run->pass->match_ns += lane->match_ns;
 		run->pass->answer_ns += lane->work_ns + clock_of(run) - start;
 	}
-	if (run->scan->meter && lane->opened)
+	if (run->scan->meter)
 		run->scan->meter->rows += lane->met;
 	block_close(&lane->block);
 	return status;
@@ -330,13 +337,9 @@ static void work_on_sealed(void *context, unsigned part, unsigned thread)
 {
 	struct run *run = context;
 	struct lane *lane = &run->lanes[part];
-	lane->thread = thread;
-	lane->error.text[0] = 0;
-	lane->wanted = false;
-	lane->met = 0;
+	begin_lane(lane, thread);
 	lane->status = block_open_columns(lane->unit.bytes, &lane->block, &lane->error);
-	lane->opened = lane->status == STATUS_OK;
-	if (lane->opened)
+	if (lane->status == STATUS_OK)
 		lane->status = work_on_block(lane);
 	if (!is_in_order(run))
 		block_close(&lane->block);
@@ -348,6 +351,14 @@ static enum status note_damage(const struct run *run, const struct store_unit *u
 		return status;
 	coverage_add_damage(run->scan->coverage, unit->segment, unit->first_seq, unit->count);
 	return STATUS_OK;
+}
+
+static unsigned most_in_hand(const struct run *run)
+{
+	unsigned threads = run->scan->threads;
+	if (threads <= 1)
+		return 1;
+	return is_in_order(run) && 2 * threads < SCAN_LANES_MAX ? 2 * threads : SCAN_LANES_MAX;
 }
 
 /* Works on the blocks in hand and visits them in order.  The next time there may be more: few scans end early. */
@@ -372,8 +383,7 @@ static enum status finish_batch(struct run *run)
 		else
 			block_close(&run->lanes[i].block);
 	}
-	unsigned most = is_in_order(run) ? 2 * run->scan->threads : SCAN_LANES_MAX;
-	most = run->scan->threads <= 1 ? 1 : most < SCAN_LANES_MAX ? most : SCAN_LANES_MAX;
+	unsigned most = most_in_hand(run);
 	run->batch_max = 2 * run->batch_max < most ? 2 * run->batch_max : most;
 	return status;
 }
@@ -381,15 +391,11 @@ static enum status finish_batch(struct run *run)
 static enum status visit_part(struct run *run, const struct tail_part *part)
 {
 	struct lane *lane = &run->lanes[0];
-	lane->thread = 0;
-	lane->error.text[0] = 0;
-	lane->wanted = false;
-	lane->met = 0;
+	begin_lane(lane, 0);
 	lane->status = block_open_part(part, &lane->block, &lane->error);
-	lane->opened = lane->status == STATUS_OK;
 	if (run->pass)
 		run->pass->parts++;
-	if (lane->opened)
+	if (lane->status == STATUS_OK)
 		lane->status = work_on_block(lane);
 	return end_block(lane);
 }
