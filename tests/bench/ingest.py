@@ -153,24 +153,22 @@ def may_have_buffer():
 
 def udp_rows(bench):
     """At the rate of the bar, and at what it is on this machine, which a slower one should take without loss."""
-    seconds = bench.options.udp_seconds
-    sent = Row(f"UDP, one event a datagram, {seconds} s: rate sent", "/s", UDP_RATE * 0.99, AT_LEAST)
-    yield from udp_rows_at(bench, "UDP", sent, lambda: UDP_RATE)
-    sent = Row(f"UDP, {UDP_RATE:,}/s at {REFERENCE_MB_PER_S}, {seconds} s: rate sent", "/s", UDP_RATE * 0.99, AT_LEAST,
-               scaled=True)
-    yield from udp_rows_at(bench, f"UDP, {UDP_RATE:,}/s at {REFERENCE_MB_PER_S}", sent,
-                           lambda: round(UDP_RATE * bench.speed.now() / REFERENCE_MB_PER_S))
+    yield from udp_rows_at(bench, "UDP", scaled=False)
+    yield from udp_rows_at(bench, f"UDP, {UDP_RATE:,}/s at {REFERENCE_MB_PER_S}", scaled=True)
 
 
-def udp_rows_at(bench, name, sent, find_rate):
+def udp_rows_at(bench, name, scaled):
+    sent = Row(f"{name}, one event a datagram, {bench.options.udp_seconds} s: rate sent", "/s", UDP_RATE * 0.99,
+               AT_LEAST, scaled)
     missing = Row(f"{name}: missing and in no counter", "events", 0)
     lost = Row(f"{name}: lost, receive buffer 16 MiB", "events", 0 if may_have_buffer() else None)
     cpu = Row(f"{name}: CPU an event stored", "us", scaled=True)
     settings = [f"MCPLEDGER_UDP_RECEIVE_BUFFER_BYTES={BUFFER_BYTES}"]
     for _ in range(bench.options.runs):
-        rate = find_rate()
+        speed = bench.speed.now() if scaled else REFERENCE_MB_PER_S
+        rate = round(UDP_RATE * speed / REFERENCE_MB_PER_S)
         done = take_in(bench, lambda daemon, rate=rate: send_datagrams(bench, daemon, rate), settings)
-        sent.add(done["sent"] / done["seconds"], REFERENCE_MB_PER_S * rate / UDP_RATE)
+        sent.add(done["sent"] / done["seconds"], speed)
         told = done["stored"] + done["duplicate"] + done["rejected"] + done["dropped"]
         missing.add(done["sent"] - told)
         lost.add(done["sent"] - done["stored"])
