@@ -4,11 +4,11 @@
 #include <stdlib.h>
 
 #include "codec.h"
+#include "planes.h"
 
 enum { INTS_CONST, INTS_FIXED, INTS_PLANES };
 enum { PLANE_CONST, PLANE_RAW, PLANE_PACKED };
-enum { WORD_BYTES = 8, DIFFERENCES_MAX = 2, BYTE_VALUES = 256, SAMPLE_MAX = 512, PACK_MIN = 32 };
-enum { SMALL_SHIFT_MAX = 16, SMALL_LIMIT_MAX = INT32_MAX >> 1 }; /* of codes whose planes are added in 32 bits */
+enum { WORD_BYTES = 8, BYTE_VALUES = 256, SAMPLE_MAX = 512, PACK_MIN = 32 };
 
 size_t varint_write(uint8_t *to, uint64_t number)
 {
@@ -177,7 +177,7 @@ static unsigned best_order(const int64_t *values, size_t count)
 	const int64_t *from = values + (count - sample) / 2;
 	unsigned best = 0;
 	double best_bits = INFINITY;
-	for (unsigned order = 0; order <= DIFFERENCES_MAX && order + 1 < sample; order++) {
+	for (unsigned order = 0; order <= PLANES_ORDER_MAX && order + 1 < sample; order++) {
 		memcpy(words, from, sample * sizeof(*words));
 		take_differences(words, sample, order);
 		uint64_t range = 0;
@@ -299,16 +299,6 @@ static enum status get_fixed(struct text text, size_t at, int64_t *values, size_
 	return STATUS_OK;
 }
 
-/* Integers as planes, all found and inflated: what is the same in all of them is part of the base. */
-struct planes {
-	unsigned order;
-	uint64_t starts[DIFFERENCES_MAX];
-	uint64_t base;
-	unsigned count;                   /* of the planes that differ */
-	const uint8_t *bytes[WORD_BYTES]; /* of each of them */
-	unsigned shift[WORD_BYTES];
-};
-
 static enum status get_plane(
 	struct text text, size_t *at, unsigned plane, struct arena *arena, size_t count, struct planes *planes)
 {
@@ -350,7 +340,7 @@ static enum status get_planes(struct text text, size_t at, struct arena *arena, 
 	if (at >= text.len)
 		return STATUS_DAMAGED;
 	planes->order = (uint8_t)text.at[at++];
-	if (planes->order > DIFFERENCES_MAX || planes->order >= count)
+	if (planes->order > PLANES_ORDER_MAX || planes->order >= count)
 		return STATUS_DAMAGED;
 	for (unsigned i = 0; i < planes->order; i++) {
 		if (!varint_get(text, &at, &number))
@@ -361,7 +351,7 @@ static enum status get_planes(struct text text, size_t at, struct arena *arena, 
 		return STATUS_DAMAGED;
 	planes->base = (uint64_t)unzigzag(number);
 	unsigned plane_count = (uint8_t)text.at[at++];
-	if (plane_count > WORD_BYTES)
+	if (plane_count > PLANES_MAX)
 		return STATUS_DAMAGED;
 	for (unsigned plane = 0; plane < plane_count; plane++) {
 		enum status status = get_plane(text, &at, plane, arena, count - planes->order, planes);
@@ -369,84 +359,6 @@ static enum status get_planes(struct text text, size_t at, struct arena *arena, 
 			return status;
 	}
 	return at == text.len ? STATUS_OK : STATUS_DAMAGED;
-}
-
-/*
- * Does something for each i below count, in steps of a fixed size, of which compilers make vectors.  The first plane also
- * sets the words or codes, so that they need not be cleared before.
- */
-enum { STEP = 16 };
-#define IN_STEPS(count, statement)                                                                                     \
-	do {                                                                                                           \
-		size_t i = 0;                                                                                          \
-		for (size_t left_ = (count) / STEP; left_ > 0; left_--)                                                \
-			for (unsigned k_ = 0; k_ < STEP; k_++, i++)                                                    \
-				statement;                                                                             \
-		for (; i < (count); i++)                                                                               \
-			statement;                                                                                     \
-	} while (0)
-
-static void set_words(
-	uint64_t *restrict words, size_t count, const uint8_t *restrict bytes, unsigned shift, uint64_t base)
-{
-	IN_STEPS(count, words[i] = base + ((uint64_t)bytes[i] << shift));
-}
-
-static void add_to_words(uint64_t *restrict words, size_t count, const uint8_t *restrict bytes, unsigned shift)
-{
-	IN_STEPS(count, words[i] += (uint64_t)bytes[i] << shift);
-}
-
-static void merge_planes(const struct planes *planes, uint64_t *words, size_t count)
-{
-	unsigned order = planes->order;
-	for (unsigned i = 0; i < order; i++)
-		words[i] = planes->starts[i];
-	if (planes->count > 0)
-		set_words(words + order, count - order, planes->bytes[0], planes->shift[0], planes->base);
-	for (size_t i = order; i < count && planes->count == 0; i++)
-		words[i] = planes->base;
-	for (unsigned plane = 1; plane < planes->count; plane++)
-		add_to_words(words + order, count - order, planes->bytes[plane], planes->shift[plane]);
-	for (unsigned d = order; d-- > 0;) {
-		uint64_t sum = words[d];
-		for (size_t i = d + 1; i < count; i++)
-			words[i] = sum += words[i];
-	}
-}
-
-/* Few planes of small numbers, as codes mostly are: they fit into 32 bits all the time. */
-static bool are_small(const struct planes *planes, uint64_t limit)
-{
-	return planes->order == 0 && planes->count > 0 && planes->shift[planes->count - 1] <= SMALL_SHIFT_MAX &&
-	       limit <= SMALL_LIMIT_MAX && planes->base <= limit;
-}
-
-static void set_codes(
-	uint32_t *restrict codes, size_t count, const uint8_t *restrict bytes, unsigned shift, uint32_t base)
-{
-	IN_STEPS(count, codes[i] = base + ((uint32_t)bytes[i] << shift));
-}
-
-static void add_to_codes(uint32_t *restrict codes, size_t count, const uint8_t *restrict bytes, unsigned shift)
-{
-	IN_STEPS(count, codes[i] += (uint32_t)bytes[i] << shift);
-}
-
-/* Neither the codes nor the limit have the highest bit: one that is too large sets it in the difference. */
-static bool are_within(const uint32_t *codes, size_t count, uint32_t limit)
-{
-	uint32_t any = 0;
-	IN_STEPS(count, any |= limit - codes[i]);
-	return any >> 31 == 0;
-}
-
-static bool merge_codes(const struct planes *planes, uint32_t *codes, size_t count, uint32_t limit)
-{
-	set_codes(codes, count, planes->bytes[0], planes->shift[0], (uint32_t)planes->base);
-	for (unsigned plane = 1; plane < planes->count; plane++)
-		add_to_codes(codes, count, planes->bytes[plane], planes->shift[plane]);
-	return are_within(codes, count, limit);
 }
 
 enum status ints_get(struct text text, struct arena *arena, int64_t *values, size_t count)
@@ -471,7 +383,7 @@ enum status ints_get(struct text text, struct arena *arena, int64_t *values, siz
 	case INTS_PLANES:
 		status = get_planes(text, at, arena, count, &planes);
 		if (status == STATUS_OK)
-			merge_planes(&planes, (uint64_t *)values, count);
+			planes_merge(&planes, (uint64_t *)values, count);
 		return status;
 	default:
 		return STATUS_DAMAGED;
@@ -498,13 +410,13 @@ enum status ints_get_codes(struct text text, struct arena *arena, uint32_t *code
 		status = get_planes(text, 1, arena, count, &planes);
 	if (status != STATUS_OK)
 		return status;
-	if (are_small(&planes, limit))
-		return merge_codes(&planes, codes, count, (uint32_t)limit) ? STATUS_OK : STATUS_DAMAGED;
+	if (planes_are_small(&planes, limit))
+		return planes_merge_codes(&planes, codes, count, (uint32_t)limit) ? STATUS_OK : STATUS_DAMAGED;
 	int64_t *values = arena_alloc(arena, (count + 1) * sizeof(*values));
 	if (values == NULL)
 		return STATUS_NO_MEMORY;
 	if (in_planes)
-		merge_planes(&planes, (uint64_t *)values, count);
+		planes_merge(&planes, (uint64_t *)values, count);
 	else
 		status = ints_get(text, arena, values, count);
 	if (status != STATUS_OK)
