@@ -25,6 +25,7 @@ struct search {
 	enum order order;
 	const uint8_t *hole_counts; /* by hole; NULL: all do */
 	const bool *whole;          /* by shape: all its payloads are wanted */
+	const bool *none;           /* by shape: none is, and no leaf has to be passed */
 	struct leaf *leaves;
 	uint32_t leaf_count;
 	const uint32_t *stored_rows; /* NULL: arrival order */
@@ -206,6 +207,22 @@ static enum status make_live(struct search *search)
 	return STATUS_OK;
 }
 
+/* Most payloads of other tools have nothing that is looked for. */
+static enum status find_none(struct search *search)
+{
+	const struct raw_shapes *shapes = &search->shapes;
+	bool *none = arena_alloc(&search->block->arena, ((size_t)shapes->shapes + 1) * sizeof(*none));
+	if (none == NULL)
+		return STATUS_NO_MEMORY;
+	for (uint32_t shape = 0; shape < shapes->shapes; shape++) {
+		none[shape] = !search->whole[shape];
+		for (uint32_t hole = shapes->hole_starts[shape]; hole < shapes->hole_starts[shape + 1]; hole++)
+			none[shape] = none[shape] && search->leaves[shapes->holes[hole]].wanted == NULL;
+	}
+	search->none = none;
+	return STATUS_OK;
+}
+
 /* Passes the leaves of a payload; whether one is wanted. */
 static enum status pass_shape(struct search *search, uint32_t shape, bool *wanted)
 {
@@ -256,6 +273,8 @@ static enum status walk_rows(struct search *search, const uint64_t *rows, uint64
 {
 	for (uint32_t i = 0; i < search->block->image.rows; i++) {
 		uint32_t code = search->shapes.codes[i];
+		if (code >= PAYLOAD_CODE_SHAPE && search->none[code - PAYLOAD_CODE_SHAPE])
+			continue;
 		uint32_t row = search->stored_rows ? search->stored_rows[i] : i;
 		enum status status = STATUS_OK;
 		bool wanted = false;
@@ -289,6 +308,8 @@ static enum status search_all(struct search *search, const uint64_t *rows, uint6
 	if (status != STATUS_OK || !any)
 		return status;
 	status = make_live(search);
+	if (status == STATUS_OK)
+		status = find_none(search);
 	if (status == STATUS_OK)
 		status = block_stored_rows(block, search->order, &search->stored_rows);
 	return status == STATUS_OK ? walk_rows(search, rows, found) : status;
