@@ -340,10 +340,37 @@ static void write_part(uint8_t *at, size_t size, enum env_db db, const struct pa
 	memset(at + used, 0, size - used);
 }
 
-/* key: the key of part 0, with room for the part number at number_at. */
-static void put_parts(struct env_txn *txn, enum env_db db, uint8_t *key, size_t key_len, struct part part)
+/* Of the parts of a value. */
+struct part_key {
+	enum env_db db;
+	uint8_t bytes[SEGMENT_PAYLOAD_KEY_BYTES]; /* the longer one */
+};
+
+static struct part_key unit_key(enum env_db db, struct segment_unit unit)
 {
-	size_t number_at = db == ENV_PAYLOAD ? SEGMENT_PAYLOAD_DIGEST_BYTES : 8;
+	struct part_key key = {.db = db};
+	put_be(key.bytes, unit.first_seq, 8);
+	put_be(key.bytes + 10, unit.count, 4);
+	return key;
+}
+
+static struct part_key payload_key(const uint8_t digest[SEGMENT_PAYLOAD_DIGEST_BYTES])
+{
+	struct part_key key = {.db = ENV_PAYLOAD};
+	memcpy(key.bytes, digest, SEGMENT_PAYLOAD_DIGEST_BYTES);
+	return key;
+}
+
+static struct text key_of_part(struct part_key *key, size_t number)
+{
+	bool is_payload = key->db == ENV_PAYLOAD;
+	put_be(key->bytes + (is_payload ? SEGMENT_PAYLOAD_DIGEST_BYTES : 8), number, 2);
+	return text_at(key->bytes, is_payload ? SEGMENT_PAYLOAD_KEY_BYTES : UNIT_KEY_BYTES);
+}
+
+static void put_parts(struct env_txn *txn, struct part_key *key, struct part part)
+{
+	enum env_db db = key->db;
 	struct text whole = part.bytes;
 	size_t parts = parts_of(db, whole.len);
 	if (whole.len > SEGMENT_VALUE_BYTES_MAX) {
@@ -359,10 +386,9 @@ static void put_parts(struct env_txn *txn, enum env_db db, uint8_t *key, size_t 
 		if (db == ENV_BLOCK && size < BLOCK_VALUE_BYTES_MIN)
 			size = BLOCK_VALUE_BYTES_MIN;
 		part.number = (uint16_t)number;
-		part.seed = seed_of(db, key);
+		part.seed = seed_of(db, key->bytes);
 		part.bytes = text_at(whole.at + from, len);
-		put_be(key + number_at, number, 2);
-		struct text key_text = text_at(key, key_len);
+		struct text key_text = key_of_part(key, number);
 		uint8_t *at =
 			db == ENV_PAYLOAD ? env_reserve(txn, db, key_text, size) : env_append(txn, db, key_text, size);
 		if (at == NULL)
@@ -371,10 +397,10 @@ static void put_parts(struct env_txn *txn, enum env_db db, uint8_t *key, size_t 
 	}
 }
 
-static enum status read_part(struct text value, enum env_db db, unsigned number, struct part *part)
+/* at: the header of the value, or a copy of it. */
+static enum status read_header(const uint8_t *at, struct text value, enum env_db db, unsigned number, struct part *part)
 {
-	const uint8_t *at = (const uint8_t *)value.at;
-	if (value.len < SEGMENT_PART_HEADER_BYTES || memcmp(at, magics[db], 4) != 0)
+	if (memcmp(at, magics[db], 4) != 0)
 		return STATUS_DAMAGED;
 	*part = (struct part){
 		.number = (uint16_t)get_le(at + 4, 2),
@@ -383,7 +409,7 @@ static enum status read_part(struct text value, enum env_db db, unsigned number,
 		.count = (uint32_t)get_le(at + 16, 4),
 		.bytes_whole = get_le(at + 24, 8),
 		.recv_time = (int64_t)get_le(at + 32, 8),
-		.bytes = text_at(at + SEGMENT_PART_HEADER_BYTES, get_le(at + 20, 4)),
+		.bytes = {value.at + SEGMENT_PART_HEADER_BYTES, get_le(at + 20, 4)},
 		.checksum = get_le(at + 40, 8),
 	};
 	if (part->number != number || part->bytes.len > value.len - SEGMENT_PART_HEADER_BYTES ||
@@ -396,34 +422,50 @@ static enum status read_part(struct text value, enum env_db db, unsigned number,
 	return STATUS_OK;
 }
 
+static enum status read_part(struct text value, enum env_db db, unsigned number, struct part *part)
+{
+	if (value.len < SEGMENT_PART_HEADER_BYTES)
+		return STATUS_DAMAGED;
+	return read_header((const uint8_t *)value.at, value, db, number, part);
+}
+
+/* The header is read from the file, and the map not touched; false: it has to be asked. */
+static bool fetch_part(struct env_txn *txn, struct text value, enum env_db db, unsigned number, struct part *part)
+{
+	uint8_t header[SEGMENT_PART_HEADER_BYTES];
+	return value.len >= sizeof(header) &&
+	       env_read_value(txn, (struct text){value.at, sizeof(header)}, (char *)header) == STATUS_OK &&
+	       read_header(header, value, db, number, part) == STATUS_OK;
+}
+
 static enum status get_part(
-	struct env_txn *txn, enum env_db db, uint8_t *key, size_t key_len, unsigned number, struct part *part)
+	struct env_txn *txn, struct part_key *key, unsigned number, bool from_file, struct part *part)
 {
 	struct text value;
-	put_be(key + (db == ENV_PAYLOAD ? SEGMENT_PAYLOAD_DIGEST_BYTES : 8), number, 2);
-	enum status status = env_get(txn, db, text_at(key, key_len), &value);
+	enum env_db db = key->db;
+	enum status status = env_get(txn, db, key_of_part(key, number), &value);
 	if (status == STATUS_NOT_FOUND && number > 0)
 		return STATUS_DAMAGED;
-	if (status == STATUS_OK)
+	if (status == STATUS_OK && !(from_file && fetch_part(txn, value, db, number, part)))
 		status = read_part(value, db, number, part);
-	part->seed = seed_of(db, key);
+	part->seed = seed_of(db, key->bytes);
 	if (status == STATUS_OK && db != ENV_PAYLOAD &&
-		(part->first_seq != get_be(key, 8) || part->count != get_be(key + 10, 4)))
+		(part->first_seq != get_be(key->bytes, 8) || part->count != get_be(key->bytes + 10, 4)))
 		status = STATUS_DAMAGED;
 	return status;
 }
 
 /* Part 0 of a unit, from the file; false: the map has to be asked. */
-static bool fetch_first(struct env_txn *txn, enum env_db db, uint8_t *key, struct buf *fetched, struct part *part)
+static bool fetch_first(struct env_txn *txn, struct part_key *key, struct buf *fetched, struct part *part)
 {
 	struct text value;
-	put_be(key + 8, 0, 2);
-	if (env_get(txn, db, text_at(key, UNIT_KEY_BYTES), &value) != STATUS_OK)
+	if (env_get(txn, key->db, key_of_part(key, 0), &value) != STATUS_OK)
 		return false;
 	buf_clear(fetched);
 	char *to = buf_reserve(fetched, value.len);
 	return to && env_read_value(txn, value, to) == STATUS_OK &&
-	       read_part((struct text){to, value.len}, db, 0, part) == STATUS_OK && part->first_seq == get_be(key, 8);
+	       read_part((struct text){to, value.len}, key->db, 0, part) == STATUS_OK &&
+	       part->first_seq == get_be(key->bytes, 8);
 }
 
 static bool part_is_whole(const struct part *part)
@@ -512,12 +554,19 @@ enum status segment_parse_alone(struct text value, const uint8_t digest[32], str
 	return part_is_whole(&read) ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
-static enum status get_parts(struct env_txn *txn, enum env_db db, uint8_t *key, size_t key_len,
-	struct segment_reading reading, struct part *first)
+static void copy_part(struct env_txn *txn, const struct part *part, bool from_file, char *to)
+{
+	if (!from_file || env_read_value(txn, part->bytes, to) != STATUS_OK)
+		memcpy(to, part->bytes.at, part->bytes.len);
+}
+
+static enum status get_parts(
+	struct env_txn *txn, struct part_key *key, struct segment_reading reading, struct part *first)
 {
 	enum status status = STATUS_OK;
-	if (reading.fetched == NULL || !fetch_first(txn, db, key, reading.fetched, first))
-		status = get_part(txn, db, key, key_len, 0, first);
+	bool fetched = reading.fetched && fetch_first(txn, key, reading.fetched, first);
+	if (!fetched)
+		status = get_part(txn, key, 0, reading.from_file, first);
 	if (status != STATUS_OK)
 		return status;
 	bool stays = reading.stays && first->bytes_whole >= SEGMENT_STAYS_BYTES_MIN;
@@ -528,17 +577,15 @@ static enum status get_parts(struct env_txn *txn, enum env_db db, uint8_t *key, 
 	struct part part = *first;
 	for (unsigned number = 0;;) {
 		if (copy) {
-			char *at = to + (size_t)number * part_bytes_max(db);
-			memcpy(at, part.bytes.at, part.bytes.len);
-			if (reading.drop)
-				env_drop_pages(part.bytes);
+			char *at = to + (size_t)number * part_bytes_max(key->db);
+			copy_part(txn, &part, reading.from_file && !(fetched && number == 0), at);
 			part.bytes.at = at; /* the checksum is of what the caller gets */
 		}
 		if (reading.check && !part_is_whole(&part))
 			return STATUS_DAMAGED;
 		if (++number == first->parts)
 			break;
-		status = get_part(txn, db, key, key_len, number, &part);
+		status = get_part(txn, key, number, reading.from_file, &part);
 		if (status != STATUS_OK)
 			return status;
 		if (part.bytes_whole != first->bytes_whole)
@@ -552,19 +599,11 @@ static enum status get_parts(struct env_txn *txn, enum env_db db, uint8_t *key, 
 
 /* --- units --- */
 
-static void write_unit_key(uint8_t key[UNIT_KEY_BYTES], struct segment_unit unit)
-{
-	put_be(key, unit.first_seq, 8);
-	put_be(key + 8, 0, 2);
-	put_be(key + 10, unit.count, 4);
-}
-
 void segment_put_unit(
 	struct env_txn *txn, enum env_db db, struct segment_unit unit, int64_t recv_time, struct text bytes)
 {
-	uint8_t key[UNIT_KEY_BYTES];
-	write_unit_key(key, unit);
-	put_parts(txn, db, key, sizeof(key),
+	struct part_key key = unit_key(db, unit);
+	put_parts(txn, &key,
 		(struct part){
 			.first_seq = unit.first_seq, .count = unit.count, .recv_time = recv_time, .bytes = bytes});
 }
@@ -598,10 +637,9 @@ enum status segment_find_unit(
 enum status segment_get_unit(struct env_txn *txn, enum env_db db, struct segment_unit unit,
 	struct segment_reading reading, struct segment_value *value)
 {
-	uint8_t key[UNIT_KEY_BYTES];
+	struct part_key key = unit_key(db, unit);
 	struct part part;
-	write_unit_key(key, unit);
-	enum status status = get_parts(txn, db, key, sizeof(key), reading, &part);
+	enum status status = get_parts(txn, &key, reading, &part);
 	if (status != STATUS_OK)
 		return status;
 	if (part.first_seq != unit.first_seq || part.count != unit.count)
@@ -612,10 +650,9 @@ enum status segment_get_unit(struct env_txn *txn, enum env_db db, struct segment
 
 enum status segment_tail_recv_time(struct env_txn *txn, struct segment_unit unit, int64_t *recv_time)
 {
-	uint8_t key[UNIT_KEY_BYTES];
+	struct part_key key = unit_key(ENV_TAIL, unit);
 	struct part part;
-	write_unit_key(key, unit);
-	enum status status = get_part(txn, ENV_TAIL, key, sizeof(key), 0, &part);
+	enum status status = get_part(txn, &key, 0, false, &part);
 	if (status == STATUS_OK)
 		*recv_time = part.recv_time;
 	return status;
@@ -623,52 +660,39 @@ enum status segment_tail_recv_time(struct env_txn *txn, struct segment_unit unit
 
 void segment_delete_tail(struct env_txn *txn, struct segment_unit unit, uint64_t *bytes)
 {
-	uint8_t key[UNIT_KEY_BYTES];
+	struct part_key key = unit_key(ENV_TAIL, unit);
 	struct part part;
-	write_unit_key(key, unit);
-	enum status status = get_part(txn, ENV_TAIL, key, sizeof(key), 0, &part);
+	enum status status = get_part(txn, &key, 0, false, &part);
 	if (status != STATUS_OK) {
 		env_txn_fail(txn, status == STATUS_NOT_FOUND ? STATUS_DAMAGED : status);
 		return;
 	}
 	*bytes = part.bytes_whole;
-	for (unsigned number = 0; number < part.parts; number++) {
-		put_be(key + 8, number, 2);
-		env_delete(txn, ENV_TAIL, text_at(key, sizeof(key)));
-	}
+	for (unsigned number = 0; number < part.parts; number++)
+		env_delete(txn, ENV_TAIL, key_of_part(&key, number));
 }
 
 /* --- payloads --- */
 
-static void write_payload_key(
-	uint8_t key[SEGMENT_PAYLOAD_KEY_BYTES], const uint8_t digest[SEGMENT_PAYLOAD_DIGEST_BYTES])
-{
-	memcpy(key, digest, SEGMENT_PAYLOAD_DIGEST_BYTES);
-	put_be(key + SEGMENT_PAYLOAD_DIGEST_BYTES, 0, 2);
-}
-
 bool segment_has_payload(struct env_txn *txn, const uint8_t digest[32])
 {
-	uint8_t key[SEGMENT_PAYLOAD_KEY_BYTES];
+	struct part_key key = payload_key(digest);
 	struct text value;
-	write_payload_key(key, digest);
-	return env_get(txn, ENV_PAYLOAD, text_at(key, sizeof(key)), &value) == STATUS_OK;
+	return env_get(txn, ENV_PAYLOAD, key_of_part(&key, 0), &value) == STATUS_OK;
 }
 
 void segment_put_payload(struct env_txn *txn, const uint8_t digest[32], struct text bytes)
 {
-	uint8_t key[SEGMENT_PAYLOAD_KEY_BYTES];
-	write_payload_key(key, digest);
-	put_parts(txn, ENV_PAYLOAD, key, sizeof(key), (struct part){.bytes = bytes});
+	struct part_key key = payload_key(digest);
+	put_parts(txn, &key, (struct part){.bytes = bytes});
 }
 
 enum status segment_get_payload(
 	struct env_txn *txn, const uint8_t digest[32], struct segment_reading reading, struct text *bytes)
 {
-	uint8_t key[SEGMENT_PAYLOAD_KEY_BYTES];
+	struct part_key key = payload_key(digest);
 	struct part part;
-	write_payload_key(key, digest);
-	enum status status = get_parts(txn, ENV_PAYLOAD, key, sizeof(key), reading, &part);
+	enum status status = get_parts(txn, &key, reading, &part);
 	if (status == STATUS_OK)
 		*bytes = part.bytes;
 	return status;

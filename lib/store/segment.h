@@ -185,8 +185,8 @@ struct segment_reading {
 	struct buf
 		*fetched; /* first parts are read from the file into it (see env_read_value); NULL: through the map */
 	bool check, copy;
-	bool stays; /* what is long is not copied all the same: see SEGMENT_STAYS_BYTES_MIN */
-	bool drop;  /* the pages that were copied from; only in a read transaction, whose values lie in the map */
+	bool stays;     /* what is long is not copied all the same: see SEGMENT_STAYS_BYTES_MIN */
+	bool from_file; /* what is copied; only in a read transaction (see env_read_value) */
 };
 enum status segment_get_unit(struct env_txn *txn, enum env_db db, struct segment_unit unit,
 	struct segment_reading reading, struct segment_value *value) MUST_CHECK;

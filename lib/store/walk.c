@@ -128,7 +128,7 @@ static enum status read_unit(
 	 * A segment that is written to gives copies of what its pages may be used anew for: its snapshot may be parked
 	 * while they are in use.
 	 */
-	reading.copy = reading.drop = !segment->settled;
+	reading.copy = reading.from_file = !segment->settled;
 	reading.stays = sealed && !segment->unlocked;
 	status = segment_get_unit(segment->txn, sealed ? ENV_BLOCK : ENV_TAIL, found, reading, &value);
 	if (status == STATUS_NOT_FOUND)
