@@ -58,7 +58,7 @@ void ledger_note(struct ledger *ledger, const char *op, struct text detail)
 bool ledger_has_notes(struct ledger *ledger)
 {
 	pthread_mutex_lock(&ledger->lock);
-	bool has = ledger->notes.len > 0;
+	bool has = ledger->notes.len > 0 || ledger->lost > 0;
 	pthread_mutex_unlock(&ledger->lock);
 	return has;
 }

@@ -19,7 +19,7 @@ enum status ledger_create(struct ledger **ledger) MUST_CHECK;
 void ledger_destroy(struct ledger **ledger);
 /* Notes a happening of now: op is one of EVENTS' list, detail a JSON object.  Wakes nobody: the writer looks each second. */
 void ledger_note(struct ledger *ledger, const char *op, struct text detail);
-bool ledger_has_notes(struct ledger *ledger);
+bool ledger_has_notes(struct ledger *ledger); /* or to tell of some that were lost */
 /* Appends the waiting notes to out as NDJSON events, and forgets them; where they do not fit, out is as before. */
 void ledger_take(struct ledger *ledger, struct buf *out);
 

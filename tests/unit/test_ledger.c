@@ -70,11 +70,32 @@ static void notes_beyond_the_limit_are_told(void **state)
 	buf_finish(&large);
 }
 
+static void a_lost_note_is_told_though_no_other_waits(void **state)
+{
+	(void)state;
+	static char detail[LEDGER_NOTES_BYTES_MAX];
+	struct ledger *ledger = NULL;
+	struct buf out;
+	buf_init(&out, TEXT_BYTES_MAX);
+	assert_int_equal(ledger_create(&ledger), STATUS_OK);
+	assert_false(ledger_has_notes(ledger));
+	ledger_note(ledger, "prune", (struct text){memset(detail, ' ', sizeof(detail)), sizeof(detail)});
+	assert_true(ledger_has_notes(ledger));
+	ledger_take(ledger, &out);
+	assert_false(ledger_has_notes(ledger));
+	buf_put_byte(&out, 0);
+	assert_int_equal(buf_status(&out), STATUS_OK);
+	assert_non_null(strstr(out.at, "\"detail\":{\"what\":\"ledger notes\",\"count\":1}"));
+	ledger_destroy(&ledger);
+	buf_finish(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(notes_that_do_not_fit_are_taken_the_next_time),
 		cmocka_unit_test(notes_beyond_the_limit_are_told),
+		cmocka_unit_test(a_lost_note_is_told_though_no_other_waits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
