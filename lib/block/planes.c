@@ -9,7 +9,6 @@ enum { SMALL_SHIFT_MAX = 16, SMALL_LIMIT_MAX = INT32_MAX >> 1 };
 
 #define IN_BOTH static inline __attribute__((always_inline))
 
-/* The first plane also sets the integers, so that they need not be cleared before. */
 #define IN_STEPS(count, statement)                                                                                     \
 	do {                                                                                                           \
 		size_t i = 0;                                                                                          \
@@ -20,6 +19,7 @@ enum { SMALL_SHIFT_MAX = 16, SMALL_LIMIT_MAX = INT32_MAX >> 1 };
 			statement;                                                                                     \
 	} while (0)
 
+/* The first plane also sets the integers, so that they need not be cleared before. */
 IN_BOTH void set_words(
 	uint64_t *restrict words, size_t count, const uint8_t *restrict bytes, unsigned shift, uint64_t base)
 {
