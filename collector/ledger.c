@@ -42,16 +42,23 @@ static void put_event(struct buf *out, const char *op, struct text detail)
 	buf_put_string(out, "}\n");
 }
 
+/* Takes back what was appended behind len where there was no room for all of it; whether there was. */
+static bool end_append(struct buf *buf, size_t len)
+{
+	if (buf_status(buf) == STATUS_OK)
+		return true;
+	buf->len = len;
+	buf->failed = STATUS_OK;
+	return false;
+}
+
 void ledger_note(struct ledger *ledger, const char *op, struct text detail)
 {
 	pthread_mutex_lock(&ledger->lock);
 	size_t len = ledger->notes.len;
 	put_event(&ledger->notes, op, detail);
-	if (buf_status(&ledger->notes) != STATUS_OK) {
-		ledger->notes.len = len;
-		ledger->notes.failed = STATUS_OK;
+	if (!end_append(&ledger->notes, len))
 		ledger->lost++;
-	}
 	pthread_mutex_unlock(&ledger->lock);
 }
 
@@ -74,12 +81,9 @@ void ledger_take(struct ledger *ledger, struct buf *out)
 		buf_printf(&text, "{\"what\":\"ledger notes\",\"count\":%llu}", (unsigned long long)ledger->lost);
 		put_event(out, "drop", buf_text(&text));
 	}
-	if (buf_status(out) == STATUS_OK) {
+	if (end_append(out, len)) {
 		buf_clear(&ledger->notes);
 		ledger->lost = 0;
-	} else {
-		out->len = len;
-		out->failed = STATUS_OK;
 	}
 	pthread_mutex_unlock(&ledger->lock);
 }
